@@ -1,0 +1,54 @@
+# Everything runs inside .venv; Python 3.11 or later is all that a machine must have.
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+UV := $(BIN)/uv
+
+.PHONY: run test check bench chaos clean format
+
+.venv/uv.ok:
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+	touch $@
+
+.venv/run.ok: .venv/uv.ok requirements.txt requirements-run.txt
+	$(UV) pip install --quiet -r requirements.txt -r requirements-run.txt
+	touch $@
+
+.venv/dev.ok: .venv/run.ok requirements-dev.txt
+	$(UV) pip install --quiet -r requirements.txt -r requirements-run.txt -r requirements-dev.txt
+	touch $@
+
+run: .venv/run.ok
+	@exec $(BIN)/python manage.py up --port $(PORT)
+
+test: .venv/dev.ok browser
+	$(BIN)/python -m pytest
+
+# The browser journeys use Debian's chromium; without root and apt they are skipped, and say so.
+.PHONY: browser
+browser:
+	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
+	  echo "chromium is not installed: the browser journeys are skipped"
+
+check: .venv/dev.ok
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy .
+	$(BIN)/lint-imports
+	NETRA_ENV=production NETRA_SECRET_KEY=check-only-0123456789-check-only-0123456789-check-only \
+	  NETRA_ALLOWED_HOSTS=netra.example $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: .venv/dev.ok
+	$(BIN)/python -m bench
+
+chaos: .venv/dev.ok
+	$(BIN)/python -m pytest -m chaos tests
+
+format: .venv/dev.ok
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf .venv var node_modules .mypy_cache .ruff_cache .pytest_cache .hypothesis

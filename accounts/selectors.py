@@ -1,0 +1,50 @@
+"""Questions about users, answered without changing anything."""
+
+from datetime import datetime, timedelta
+from functools import cache
+
+from django.contrib.auth.password_validation import CommonPasswordValidator
+from django.utils import timezone
+from django.utils.crypto import salted_hmac
+
+from accounts.mailbox import classify
+from accounts.models import LoginFailure, User
+from billing.tiers import Tier
+
+UNVERIFIED_DAYS = 7
+
+
+def recommended_tier(user: User) -> Tier | None:
+    """The tier a trial would be of; None when nothing speaks for one."""
+    return Tier(user.recommended_tier) if user.recommended_tier else None
+
+
+def must_verify_email(user: User, *, at: datetime | None = None) -> bool:
+    """Has an unverified user used up the days in which sending is allowed?"""
+    if user.verified_at is not None:
+        return False
+    return (at or timezone.now()) >= user.date_joined + timedelta(days=UNVERIFIED_DAYS)
+
+
+@cache
+def common_passwords() -> frozenset[str]:
+    """The passwords in common use that Django ships, in lower case."""
+    return frozenset(CommonPasswordValidator().passwords)
+
+
+def address_hash(address: str) -> str:
+    """One keyed hash for all spellings of a mailbox, so that no stranger's address is stored."""
+    try:
+        name = classify(address.strip()).canonical
+    except ValueError:
+        name = address.strip().lower()
+    return salted_hmac("accounts.address", name, algorithm="sha256").hexdigest()
+
+
+def locked_until(address: str) -> datetime | None:
+    """When passwords are tried again for an address; None while they are."""
+    now = timezone.now()
+    failure = LoginFailure.objects.filter(
+        address_hash=address_hash(address), locked_until__gt=now
+    ).first()
+    return None if failure is None else failure.locked_until

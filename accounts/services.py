@@ -1,0 +1,278 @@
+"""What may happen to an account; each function is one transaction."""
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import timedelta
+from functools import partial
+
+from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
+from allauth.core import context
+from django.contrib.auth.hashers import check_password
+from django.db import IntegrityError, OperationalError, connection, transaction
+from django.db.models import F
+from django.utils import timezone
+from psycopg.errors import LockNotAvailable
+from structlog.contextvars import get_contextvars
+
+from accounts import password as policy
+from accounts import selectors
+from accounts.errors import AddressRefused, EmailTaken, PasswordRefused, SuspensionRefused
+from accounts.mailbox import Mailbox, MailboxKind, classify
+from accounts.models import AuditEvent, AuditKind, JoinedBy, LoginFailure, User
+from accounts.signals import access_ended
+from billing.tiers import Tier
+from netra.ids import UserID
+
+# What an attempt may write into the audit: enough to recognise it, too little to fill a disk.
+CLAIMS_MAX = 20
+CLAIM_CHARACTERS_MAX = 100
+_SECRET_NAME = re.compile("pass|code|token|secret|key", re.IGNORECASE)
+# Longer than any hash takes, shorter than a client waits.
+ATTEMPT_WAIT_S = 5
+FAILURES_FORGOTTEN_AFTER = timedelta(days=30)
+FAILURES_SWEPT_AT_ONCE = 100
+
+
+def audit(
+    kind: AuditKind,
+    *,
+    user: User | None = None,
+    actor: User | None = None,
+    address_hash: str = "",
+    **details: object,
+) -> AuditEvent:
+    """Write one event; the request that is being answered, if any, is noted with it."""
+    request = context.request
+    return AuditEvent.objects.create(
+        kind=kind,
+        user=user,
+        actor=actor,
+        address_hash=address_hash,
+        network=None if request is None else get_adapter().get_client_ip(request),
+        request_id=str(get_contextvars().get("request_id", "")),
+        details=details,
+    )
+
+
+def sign_up(*, email: str, password: str, **untrusted: object) -> User:
+    """A new, unverified user.
+
+    Nothing in `untrusted` is honoured, and that it was sent is written down. Raises EmailTaken,
+    AddressRefused, PasswordRefused. Of parallel calls for one address exactly one returns.
+    """
+    try:
+        mailbox = classify(email.strip())
+    except ValueError as error:
+        raise AddressRefused(str(error)) from None
+    found = policy.problems(password, common=selectors.common_passwords())
+    if found:
+        raise PasswordRefused(found)
+    record_claims(address=mailbox.address, claims=untrusted)
+    user = User(
+        email=mailbox.address,
+        joined_by=JoinedBy.SIGN_UP,
+        recommended_tier=_recommendation(mailbox),
+    )
+    user.set_password(password)  # slow on purpose, so outside the transaction
+    try:
+        with transaction.atomic():
+            user.save()
+            EmailAddress.objects.create(
+                user=user, email=mailbox.address, primary=True, verified=False
+            )
+            audit(AuditKind.SIGNED_UP, user=user, actor=user)
+    except IntegrityError:
+        if not User.objects.filter(email=mailbox.address).exists():
+            raise
+        raise EmailTaken from None
+    return user
+
+
+def record_claims(*, address: str, claims: Mapping[str, object]) -> None:
+    """Write down fields that a sign-up sent without being asked for them."""
+    if not claims:
+        return
+    shown = {
+        _shown(name): "***" if _SECRET_NAME.search(str(name)) else _shown(value)
+        for name, value in list(claims.items())[:CLAIMS_MAX]
+    }
+    audit(
+        AuditKind.SIGN_UP_CLAIM,
+        address_hash=selectors.address_hash(address),
+        claims=shown,
+        count=len(claims),
+    )
+
+
+def _shown(value: object) -> str:
+    # PostgreSQL's jsonb holds neither NUL nor half a surrogate pair.
+    text = str(value)[:CLAIM_CHARACTERS_MAX].replace("\x00", "?")
+    return text.encode("utf-8", "replace").decode()
+
+
+def _recommendation(mailbox: Mailbox) -> str:
+    return Tier.EARLY.value if mailbox.kind is MailboxKind.BUSINESS else ""
+
+
+def unfinished_sign_up(*, email: str, password: str) -> User | None:
+    """The user who signed up with this address and password and never entered the code.
+
+    Costs one hash whatever the answer, so that its time tells nothing.
+    """
+    user = User.objects.filter(
+        email=email.strip().lower(), verified_at=None, joined_by=JoinedBy.SIGN_UP
+    ).first()
+    if user is None:
+        User().set_password(password)
+        return None
+    # Not user.check_password: that would store a stronger hash in passing.
+    matches = check_password(password, user.password)
+    return user if matches and user.may_sign_in else None
+
+
+@transaction.atomic
+def mark_verified(*, user: User) -> User:
+    """Take the user's address as proven; repeating it changes nothing."""
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    address, _ = EmailAddress.objects.get_or_create(
+        user=locked, email=locked.email, defaults={"primary": True, "verified": True}
+    )
+    if not (address.verified and address.primary):
+        EmailAddress.objects.filter(user=locked).exclude(pk=address.pk).update(primary=False)
+        address.verified = address.primary = True
+        address.save()
+    if locked.verified_at is None:
+        _note_verified(locked)
+    user.refresh_from_db()
+    return user
+
+
+@transaction.atomic
+def confirm_address(*, user: User) -> None:
+    """Note that the user proved the address on their row, by a code mailed to it."""
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    if locked.verified_at is None:
+        _note_verified(locked)
+
+
+def _note_verified(user: User) -> None:
+    user.verified_at = timezone.now()
+    user.recommended_tier = _recommendation(classify(user.email))
+    user.save(update_fields=["verified_at", "recommended_tier"])
+    audit(AuditKind.VERIFIED, user=user)
+
+
+@transaction.atomic
+def adopt_address(*, user: User) -> None:
+    """After a change of address: it was proven by code, and the recommendation follows it."""
+    locked = User.objects.select_for_update().get(pk=user.pk)
+    _note_verified(locked)
+
+
+@transaction.atomic
+def end_access(*, user: User, session_key: str | None = None) -> None:
+    """Tell every process that a session of the user, or all of them, may have ended."""
+    User.objects.filter(pk=user.pk).update(access_changed_at=timezone.now())
+    transaction.on_commit(
+        partial(
+            access_ended.send, sender=User, user_id=UserID(user.public_id), session_key=session_key
+        ),
+        robust=True,
+    )
+
+
+@transaction.atomic
+def suspend(*, user: User, actor: User, reason: str) -> bool:
+    """Keep a user out and end their sessions; False when they were suspended already."""
+    if user.pk == actor.pk:
+        raise SuspensionRefused("own_account")
+    if user.is_superuser and not actor.is_superuser:
+        raise SuspensionRefused("superuser")
+    moved = User.objects.filter(pk=user.pk, suspended_at=None).update(
+        suspended_at=timezone.now(), session_generation=F("session_generation") + 1
+    )
+    if not moved:
+        return False
+    audit(AuditKind.SUSPENDED, user=user, actor=actor, reason=reason)
+    end_access(user=user)
+    return True
+
+
+@transaction.atomic
+def reinstate(*, user: User, actor: User, reason: str) -> bool:
+    """Let a suspended user sign in again; False when they were not suspended."""
+    moved = User.objects.filter(pk=user.pk, suspended_at__isnull=False).update(suspended_at=None)
+    if not moved:
+        return False
+    audit(AuditKind.REINSTATED, user=user, actor=actor, reason=reason)
+    end_access(user=user)
+    return True
+
+
+def try_password(*, address: str, check: Callable[[], User | None]) -> User | None:
+    """Run `check` unless the address is locked, and count its failure.
+
+    Attempts at one address wait for each other, so that no burst gets more guesses than a
+    sequence would; None for a failure, for a locked address and after too long a wait alike.
+    """
+    key = selectors.address_hash(address)
+    try:
+        with transaction.atomic():
+            _wait_for_turn(key)
+            return _try_in_turn(key, address, check)
+    except OperationalError as error:
+        if isinstance(error.__cause__, LockNotAvailable):
+            return None
+        raise
+
+
+def _wait_for_turn(key: str) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('lock_timeout', %s, true)", [f"{ATTEMPT_WAIT_S}s"])
+        # An advisory lock, since an address that never failed has no row to lock.
+        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
+
+
+def _try_in_turn(key: str, address: str, check: Callable[[], User | None]) -> User | None:
+    failure = LoginFailure.objects.filter(address_hash=key).first()
+    now = timezone.now()
+    if failure is not None and failure.locked_until is not None and failure.locked_until > now:
+        return None
+    user = check()
+    if user is None:
+        _count_failure(key, address, failure)
+    elif failure is not None:
+        failure.delete()
+    return user
+
+
+def _count_failure(key: str, address: str, failure: LoginFailure | None) -> None:
+    now = timezone.now()
+    if failure is None:
+        _forget_old_failures()
+        failure = LoginFailure(address_hash=key)
+    failure.failures += 1
+    failure.last_failed_at = now
+    closed_for = policy.lockout(failure.failures)
+    failure.locked_until = None if closed_for is None else now + closed_for
+    failure.save()
+    if closed_for is not None:
+        audit(
+            AuditKind.LOCKED_OUT,
+            user=User.objects.filter(email=address.strip().lower()).first(),
+            address_hash=key,
+            failures=failure.failures,
+            minutes=int(closed_for.total_seconds() // 60),
+        )
+
+
+def _forget_old_failures() -> None:
+    """Keep the table as small as the last month's failures."""
+    old = LoginFailure.objects.filter(last_failed_at__lt=timezone.now() - FAILURES_FORGOTTEN_AFTER)
+    LoginFailure.objects.filter(pk__in=old.values("pk")[:FAILURES_SWEPT_AT_ONCE]).delete()
+
+
+def unlock(*, user: User) -> None:
+    """Forget failed passwords: the owner has proven the mailbox."""
+    LoginFailure.objects.filter(address_hash=selectors.address_hash(user.email)).delete()

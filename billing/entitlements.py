@@ -1,0 +1,173 @@
+"""From grants, the catalogue and a moment to what an account may do, and why."""
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+
+from billing.catalogue import Catalogue
+from billing.tiers import Tier
+
+
+class GrantKind(StrEnum):
+    PROVIDER = "provider"
+    DOMAIN = "domain"
+    TRIAL = "trial"
+    SUBSCRIPTION = "subscription"
+    MANUAL = "manual"
+    COMPENSATION = "compensation"
+
+
+_BY = {
+    GrantKind.PROVIDER: "by the account you sign in with",
+    GrantKind.DOMAIN: "by your organisation's address",
+    GrantKind.TRIAL: "by a trial",
+    GrantKind.SUBSCRIPTION: "by your subscription",
+    GrantKind.MANUAL: "by a grant from our staff",
+    GrantKind.COMPENSATION: "as a compensation",
+}
+_KINDS = list(GrantKind)
+_NEVER = datetime.max.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GrantSpan:
+    """A grant as far as it counts: kind and tier in the half-open time [starts_at, ends_at)."""
+
+    kind: GrantKind
+    tier: Tier
+    starts_at: datetime
+    ends_at: datetime | None
+
+    def live(self, at: datetime) -> bool:
+        return self.starts_at <= at and (self.ends_at is None or at < self.ends_at)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Trial:
+    tier: Tier
+    starts_at: datetime
+    ends_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entitlements:
+    """What an account may do at a moment; a limit of None is unlimited.
+
+    `base_tier` leaves trials out. `next_change` is the next moment at which, left alone, tier,
+    base tier, trial or limits will differ; None when they never will.
+    """
+
+    tier: Tier
+    base_tier: Tier
+    trial: Trial | None
+    limits: Mapping[str, int | None]
+    features: frozenset[str]
+    why: str
+    next_change: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TierStep:
+    """A change of the effective tier that time alone brought."""
+
+    at: datetime
+    tier: Tier
+
+
+def entitlements(grants: Collection[GrantSpan], catalogue: Catalogue, at: datetime) -> Entitlements:
+    """The whole answer for one account; the order of the grants does not matter."""
+    tier = effective_tier(grants, at)
+    return Entitlements(
+        tier=tier,
+        base_tier=_base_tier(grants, at),
+        trial=_trial(grants, at),
+        limits=catalogue.limits_of(tier, at),
+        features=catalogue.features_of(tier),
+        why=_why(grants, at),
+        next_change=_next_change(grants, catalogue, at),
+    )
+
+
+def effective_tier(grants: Collection[GrantSpan], at: datetime) -> Tier:
+    """The highest live grant; free without one."""
+    return max((grant.tier for grant in grants if grant.live(at)), default=Tier.FREE)
+
+
+def tier_steps(
+    grants: Collection[GrantSpan], since: datetime, until: datetime
+) -> Iterator[TierStep]:
+    """Every change of the effective tier in (since, until] that no one had to make."""
+    tier = effective_tier(grants, since)
+    for moment in boundaries(grants):
+        if since < moment <= until:
+            after = effective_tier(grants, moment)
+            if after is not tier:
+                yield TierStep(at=moment, tier=after)
+            tier = after
+
+
+def boundaries(grants: Collection[GrantSpan]) -> list[datetime]:
+    """Every moment at which a grant begins or ends to count, in order."""
+    moments = {grant.starts_at for grant in grants}
+    moments.update(grant.ends_at for grant in grants if grant.ends_at is not None)
+    return sorted(moments)
+
+
+def _base_tier(grants: Collection[GrantSpan], at: datetime) -> Tier:
+    return effective_tier([grant for grant in grants if grant.kind is not GrantKind.TRIAL], at)
+
+
+def _trial(grants: Collection[GrantSpan], at: datetime) -> Trial | None:
+    winner = _winner([grant for grant in grants if grant.kind is GrantKind.TRIAL], at)
+    if winner is None:
+        return None
+    return Trial(tier=winner.tier, starts_at=winner.starts_at, ends_at=winner.ends_at)
+
+
+def _winner(grants: Collection[GrantSpan], at: datetime) -> GrantSpan | None:
+    """The live grant that decides: the highest, then what outlasts a trial, then the longest."""
+    return max(
+        (grant for grant in grants if grant.live(at)),
+        key=lambda grant: (
+            grant.tier.rank,
+            grant.kind is not GrantKind.TRIAL,
+            grant.ends_at or _NEVER,
+            -_KINDS.index(grant.kind),
+            grant.starts_at,
+        ),
+        default=None,
+    )
+
+
+def _why(grants: Collection[GrantSpan], at: datetime) -> str:
+    winner = _winner(grants, at)
+    if winner is None or winner.tier is Tier.FREE:
+        return "Free plan: nothing on this account grants a higher one."
+    sentence = f"{winner.tier.capitalize()} plan {_BY[winner.kind]}"
+    end = winner.ends_at
+    if end is None:
+        return f"{sentence}."
+    after = effective_tier(grants, end)
+    follows = "which goes on" if after is winner.tier else f"then the {after} plan"
+    return f"{sentence} until {end.astimezone(UTC):%-d %B %Y, %H:%M} UTC, {follows}."
+
+
+def _next_change(
+    grants: Collection[GrantSpan], catalogue: Catalogue, at: datetime
+) -> datetime | None:
+    now = _compared(grants, catalogue, at)
+    moments = {*boundaries(grants), *_versions_from(catalogue)}
+    later = sorted(moment for moment in moments if moment > at)
+    return next((m for m in later if _compared(grants, catalogue, m) != now), None)
+
+
+def _versions_from(catalogue: Catalogue) -> set[datetime]:
+    starts = {version.valid_from for version in catalogue.versions}
+    return starts | {v.valid_until for v in catalogue.versions if v.valid_until is not None}
+
+
+def _compared(grants: Collection[GrantSpan], catalogue: Catalogue, at: datetime) -> object:
+    tier = effective_tier(grants, at)
+    limits = catalogue.limits_of(tier, at)
+    return tier, _base_tier(grants, at), _trial(grants, at), tuple(limits.items())

@@ -1,0 +1,99 @@
+"""Refusals of billing: whose limit or rule it is, and what would lift it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from billing.tiers import Tier
+
+
+class BillingError(Exception):
+    """Base of every refusal: a limit or rule of the account, not a fault of ours."""
+
+
+class LimitReached(BillingError):
+    """The account's limit leaves no room.
+
+    `resets_at` is None for places, which come back when they are given back; `required_tier` is
+    the lowest tier whose limit suffices, None when no tier's does. An unknown feature has limit 0.
+    """
+
+    def __init__(
+        self,
+        *,
+        feature: str,
+        limit: int,
+        used: int,
+        resets_at: datetime | None,
+        required_tier: Tier | None,
+    ) -> None:
+        super().__init__(feature, limit, used)
+        self.feature = feature
+        self.limit = limit
+        self.used = used
+        self.resets_at = resets_at
+        self.required_tier = required_tier
+
+    def __str__(self) -> str:
+        return f"{self.feature}: {self.used} of {self.limit} used"
+
+
+class UnknownReservation(BillingError):
+    """No reservation was ever made under this key."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+
+class GrantRefusal(StrEnum):
+    ALREADY_APPROVED = "already_approved"
+    DAYS_OF_TRIAL = "days_of_trial"
+    ENTERPRISE_BY_PROVIDER = "enterprise_by_provider"
+    NO_APPROVAL_NEEDED = "no_approval_needed"
+    NO_PERIOD = "no_period"
+    NO_REASON = "no_reason"
+    OWN_ACCOUNT = "own_account"
+    REVOKED = "revoked"
+    SAME_PERSON = "same_person"
+    SOURCE_OVERLAPS = "source_overlaps"
+    SUBSCRIPTION_OVERLAPS = "subscription_overlaps"
+    TRIAL_OVERLAPS = "trial_overlaps"
+
+
+REFUSAL_WORDS: Mapping[GrantRefusal, str] = MappingProxyType(
+    {
+        GrantRefusal.ALREADY_APPROVED: "This grant has been approved before.",
+        GrantRefusal.DAYS_OF_TRIAL: "A trial lasts between 1 and 30 days, extensions included.",
+        GrantRefusal.ENTERPRISE_BY_PROVIDER: "A sign-in provider never grants enterprise.",
+        GrantRefusal.NO_APPROVAL_NEEDED: "Only an enterprise grant is approved.",
+        GrantRefusal.NO_PERIOD: "A grant ends after it starts.",
+        GrantRefusal.NO_REASON: "A reason is needed.",
+        GrantRefusal.OWN_ACCOUNT: "Nobody grants to their own account.",
+        GrantRefusal.REVOKED: "This grant has been revoked.",
+        GrantRefusal.SAME_PERSON: "A second person approves an enterprise grant.",
+        GrantRefusal.SOURCE_OVERLAPS: "The same source already grants this in that time.",
+        GrantRefusal.SUBSCRIPTION_OVERLAPS: "The account has a subscription in that time.",
+        GrantRefusal.TRIAL_OVERLAPS: "The account has a trial in that time.",
+    }
+)
+
+
+class GrantRefused(BillingError):
+    """A grant that a rule forbids; nothing has changed."""
+
+    def __init__(self, reason: GrantRefusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return REFUSAL_WORDS[self.reason]
+
+
+class TrialRefused(BillingError):
+    """No trial for this account; `reason` is a word such as `disposable_mail`."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

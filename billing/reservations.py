@@ -1,0 +1,128 @@
+"""How a reservation is taken, held, settled and given back, inside one transaction."""
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from billing.catalogue import WINDOWS
+from billing.counters import Counter, Growth
+from billing.errors import LimitReached, UnknownReservation
+from billing.models import KEY_CHARACTERS_MAX, Reservation
+from billing.periods import Window, period_at
+from billing.selectors import catalogue, entitlements_of
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+# A holder renews every 15 s; three missed renewals mean that it is gone.
+LAPSES_AFTER = timedelta(seconds=45)
+# More than any limit that is counted, far less than a bigint.
+AMOUNT_MAX = 1_000_000_000
+OPEN = (Reservation.State.HELD, Reservation.State.LAPSED)
+
+
+def new(*, user: "User", feature: str, amount: int, key: str, now: datetime) -> Reservation:
+    """A reservation not yet taken; LimitReached for an unknown feature, else ValueError."""
+    if not 1 <= amount <= AMOUNT_MAX:
+        raise ValueError(f"amount must be between 1 and {AMOUNT_MAX}")
+    if not 1 <= len(key) <= KEY_CHARACTERS_MAX:
+        raise ValueError(f"key must have between 1 and {KEY_CHARACTERS_MAX} characters")
+    window = WINDOWS.get(feature)
+    if window is None:
+        raise LimitReached(feature=feature, limit=0, used=0, resets_at=None, required_tier=None)
+    if window is Window.SPAN:
+        raise ValueError(f"{feature} is a span of time: nothing of it is used up")
+    return Reservation(
+        user=user,
+        feature=feature,
+        period_start=period_at(window, now).starts_at,
+        amount=amount,
+        key=key,
+        lapses_at=now + LAPSES_AFTER,
+        created_at=now,
+    )
+
+
+def locked(key: str) -> Reservation:
+    """The reservation under a key, locked; raises UnknownReservation."""
+    held = Reservation.objects.select_for_update().filter(key=key).first()
+    if held is None:
+        raise UnknownReservation(key)
+    return held
+
+
+def take(wanted: Reservation, *, limit: int | None) -> Reservation:
+    """Take it where there is room, or answer as before where its key was used; LimitReached."""
+    now = wanted.created_at
+    held = wanted.state == Reservation.State.HELD
+    used, reserved = (0, wanted.amount) if held else (wanted.amount, 0)
+    growth = Growth(used=used, reserved=reserved, limit=limit)
+    counter = Counter.of(wanted)
+    key_was_free, grown = counter.claim(wanted, growth)
+    if not key_was_free:
+        return _earlier(wanted, now)
+    if grown or counter.regain(growth, now=now):
+        return wanted
+    Reservation.objects.filter(pk=wanted.pk).delete()
+    raise _limit_reached(wanted, growth=wanted.amount, limit=limit, now=now)
+
+
+def hold(held: Reservation, now: datetime) -> None:
+    """Hold an open one from now on, taking its place again where it has lapsed; LimitReached."""
+    if held.state == Reservation.State.LAPSED:
+        _grow(held, held.amount, now)
+    held.state = Reservation.State.HELD
+    held.lapses_at = now + LAPSES_AFTER
+    held.save(update_fields=["state", "lapses_at"])
+
+
+def settle(held: Reservation, amount: int, now: datetime) -> None:
+    """Close an open one with what was used; LimitReached when that has no room."""
+    kept = held.amount if held.state == Reservation.State.HELD else 0
+    # A place is not used up: whoever had it gives it back.
+    used = 0 if WINDOWS[held.feature] is Window.PLACE else amount
+    if used > kept:
+        if kept:
+            hold(held, now)  # or the search for lapsed places would take back its own
+        _grow(held, used - kept, now)
+    Counter.of(held).settle(used=used, reserved=max(used, kept))
+    _close(held, Reservation.State.SETTLED)
+
+
+def release(held: Reservation) -> None:
+    """Close an open one with nothing used."""
+    if held.state == Reservation.State.HELD:
+        Counter.of(held).settle(used=0, reserved=held.amount)
+    _close(held, Reservation.State.RELEASED)
+
+
+def _earlier(wanted: Reservation, now: datetime) -> Reservation:
+    earlier = locked(wanted.key)
+    if any(getattr(earlier, n) != getattr(wanted, n) for n in ("user_id", "feature", "amount")):
+        raise ValueError("this key was used for something else")
+    if earlier.state in OPEN and earlier.lapses_at <= now:
+        hold(earlier, now)
+    return earlier
+
+
+def _grow(held: Reservation, growth: int, now: datetime) -> None:
+    limit = entitlements_of(held.user, at=now).limits[held.feature]
+    if not Counter.of(held).grow(Growth(reserved=growth, limit=limit), now=now):
+        raise _limit_reached(held, growth=growth, limit=limit, now=now)
+
+
+def _close(held: Reservation, state: Reservation.State) -> None:
+    held.state = state
+    held.save(update_fields=["state"])
+
+
+def _limit_reached(
+    wanted: Reservation, *, growth: int, limit: int | None, now: datetime
+) -> LimitReached:
+    used = Counter.of(wanted).total()
+    return LimitReached(
+        feature=wanted.feature,
+        limit=limit or 0,
+        used=used,
+        resets_at=period_at(WINDOWS[wanted.feature], wanted.period_start).ends_at,
+        required_tier=catalogue().lowest_tier(wanted.feature, used + growth, now),
+    )

@@ -1,0 +1,120 @@
+"""What an account may do and what it has used; nothing here writes."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.db.models import Sum
+from django.utils import timezone
+
+from billing.catalogue import WINDOWS, Catalogue
+from billing.entitlements import Entitlements, GrantKind, GrantSpan, entitlements
+from billing.models import Feature, Reservation, TierLimit, UsageCounter
+from billing.periods import Window, period_at
+from billing.tiers import Tier
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+# Limits and features change a few times a year and are read for every message: an edit made in
+# another process is seen here this much later.
+CATALOGUE_AGE_MAX_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    catalogue: Catalogue
+    at_s: float
+
+
+_read: _Read | None = None
+
+# Asked for every message: the ORM would take longer to write this than PostgreSQL to answer it.
+# A grant counts from its approval, where it needs one, and until its revocation.
+_SPANS = """
+SELECT kind, tier, GREATEST(starts_at, approved_at), LEAST(ends_at, revoked_at)
+FROM billing_grant
+WHERE user_id = %(user)s
+    AND COALESCE(LEAST(ends_at, revoked_at), 'infinity') > %(since)s
+    AND (tier <> 'enterprise' OR approved_at IS NOT NULL)
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Usage:
+    """One limit as an account sees it; `used` counts what is reserved and not lapsed."""
+
+    feature: str
+    used: int
+    limit: int | None
+    resets_at: datetime | None
+
+
+def entitlements_of(user: "User", *, at: datetime | None = None) -> Entitlements:
+    """What the account may do at a moment, now by default."""
+    at = at or timezone.now()
+    return entitlements(spans_of(user.pk, since=at), catalogue(), at)
+
+
+def spans_of(user: int, *, since: datetime) -> list[GrantSpan]:
+    """An account's grants as far as they count at a moment or later, if left alone."""
+    with connection.cursor() as cursor:
+        cursor.execute(_SPANS, {"user": user, "since": since})
+        return [
+            GrantSpan(kind=GrantKind(kind), tier=Tier(tier), starts_at=starts_at, ends_at=ends_at)
+            for kind, tier, starts_at, ends_at in cursor.fetchall()
+        ]
+
+
+def usage_of(user: "User") -> tuple[Usage, ...]:
+    """Every limit that is counted, in the order of the catalogue, as it stands now."""
+    now = timezone.now()
+    limits = entitlements_of(user, at=now).limits
+    counted = {name: w for name, w in WINDOWS.items() if w is not Window.SPAN}
+    periods = {name: period_at(window, now) for name, window in counted.items()}
+    used = _used(user, {name: period.starts_at for name, period in periods.items()}, now)
+    return tuple(
+        Usage(feature=name, used=used[name], limit=limits[name], resets_at=period.ends_at)
+        for name, period in periods.items()
+    )
+
+
+def catalogue() -> Catalogue:
+    """Every limit and feature, at most CATALOGUE_AGE_MAX_S old."""
+    global _read
+    read = _read
+    if read is None or time.monotonic() - read.at_s > CATALOGUE_AGE_MAX_S:
+        read = _read = _Read(_catalogue_rows(), time.monotonic())
+    return read.catalogue
+
+
+def forget_catalogue(**_signal: object) -> None:
+    """Read limits and features anew at the next question, in this process."""
+    global _read
+    _read = None
+
+
+def _catalogue_rows() -> Catalogue:
+    return Catalogue(
+        versions=tuple(row.version for row in TierLimit.objects.order_by("valid_from")),
+        features=MappingProxyType(dict(Feature.objects.values_list("name", "lowest_tier"))),
+    )
+
+
+def _used(user: "User", starts: Mapping[str, datetime], now: datetime) -> Mapping[str, int]:
+    mine = {"user": user, "feature__in": starts, "period_start__in": set(starts.values())}
+    used = dict.fromkeys(starts, 0)
+    for counter in UsageCounter.objects.filter(**mine):
+        if starts[counter.feature] == counter.period_start:
+            used[counter.feature] = counter.used + counter.reserved
+    lapsed = Reservation.objects.filter(**mine, state=Reservation.State.HELD, lapses_at__lte=now)
+    for feature, start, amount in lapsed.values_list("feature", "period_start").annotate(
+        Sum("amount")
+    ):
+        if starts[feature] == start:
+            used[feature] -= amount
+    return used

@@ -1,0 +1,45 @@
+"""Tiers in their order, with what each costs."""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class Tier(StrEnum):
+    """Compared by rank, and only with another tier."""
+
+    FREE = "free"
+    EARLY = "early"
+    MID = "mid"
+    ENTERPRISE = "enterprise"
+
+    @property
+    def rank(self) -> int:
+        return _RANKS[self]
+
+    # A str would compare by letters ("mid" > "enterprise"), silently, with a bare str as well.
+    def __lt__(self, other: str) -> bool:
+        return self.rank < _tier(other).rank
+
+    def __le__(self, other: str) -> bool:
+        return self.rank <= _tier(other).rank
+
+    def __gt__(self, other: str) -> bool:
+        return self.rank > _tier(other).rank
+
+    def __ge__(self, other: str) -> bool:
+        return self.rank >= _tier(other).rank
+
+
+_RANKS: Mapping[Tier, int] = {tier: rank for rank, tier in enumerate(Tier)}
+
+# List prices in US dollars a month; None is negotiated.
+MONTHLY_USD: Mapping[Tier, int | None] = MappingProxyType(
+    {Tier.FREE: 0, Tier.EARLY: 50, Tier.MID: 100, Tier.ENTERPRISE: None}
+)
+
+
+def _tier(other: str) -> Tier:
+    if not isinstance(other, Tier):
+        raise TypeError(f"a tier is compared with a tier, not with {other!r}")
+    return other

@@ -1,0 +1,156 @@
+"""What a tool is and what it may see of the world; `@tool` registers one documented function."""
+
+import asyncio
+import inspect
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar, get_type_hints
+
+from pydantic import BaseModel, JsonValue
+
+# A tool longer than this has lost its user's attention (SPEC §7).
+TIMEOUT_S = 60.0
+
+# A class may not name its own field's type: Attachment has a field called `bytes`.
+Content = bytes
+
+Arguments = TypeVar("Arguments", bound=BaseModel)
+Result = TypeVar("Result", bound=BaseModel)
+Call = Callable[[], Awaitable[JsonValue]]
+Around = Callable[[str, "Tool", dict[str, JsonValue], Call], Awaitable[JsonValue]]
+
+
+class ToolFault(Exception):
+    """A tool could not answer; `message` is one sentence that user and model may both read."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountFacts:
+    """Plan and usage of the run's user; None among the limits means unlimited."""
+
+    tier: str
+    why: str = ""
+    limits: Mapping[str, int | None]
+    used: Mapping[str, int]
+    trial_ends_at: datetime | None = None
+    resets_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attachment:
+    """A file of the thread; `read` gives its whole content."""
+
+    file_id: str
+    name: str
+    bytes: int
+    read: Callable[[], Awaitable[Content]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool:
+    """A registered tool; only a replayable one may run again after a crash."""
+
+    name: str
+    description: str
+    function: Callable[["ToolCall", Any], Awaitable[BaseModel]]
+    arguments: type[BaseModel]
+    timeout_s: float = TIMEOUT_S
+    replayable: bool
+    approval: bool = False
+    # For the built-in assistant only: a connected model has no use for it.
+    builtin_only: bool = False
+
+
+async def run_with_timeout(
+    call_id: str, tool: Tool, args: dict[str, JsonValue], call: Call
+) -> JsonValue:
+    """The plain way around a call: the tool's time limit, and no tool that wants approval."""
+    if tool.approval:
+        raise ToolFault("approval_required", f"The tool {tool.name} needs the user's approval.")
+    try:
+        async with asyncio.timeout(tool.timeout_s):
+            return await call()
+    except TimeoutError:
+        raise ToolFault(
+            "tool_timeout", f"The tool {tool.name} took longer than {tool.timeout_s:g} seconds."
+        ) from None
+
+
+@dataclass(slots=True, kw_only=True)
+class ToolContext:
+    """What a tool may see of the world: the dependencies of one agent run."""
+
+    user_id: str
+    thread_id: str
+    run_id: str
+    now: datetime
+    attachments: Sequence[Attachment]
+    texts: Sequence[str]
+    progress: Callable[[str, str], Awaitable[None]]
+    account: Callable[[], Awaitable[AccountFacts]]
+    around: Around = field(default=run_with_timeout)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolCall:
+    """One call of a tool: its id, and the world it runs in."""
+
+    call_id: str
+    context: ToolContext
+
+    async def progress(self, text: str) -> None:
+        """Tell the user, in a few words, how far the call has come."""
+        await self.context.progress(self.call_id, text)
+
+
+_registered: dict[str, Tool] = {}
+
+
+def tool(
+    *,
+    replayable: bool,
+    timeout_s: float = TIMEOUT_S,
+    approval: bool = False,
+    builtin_only: bool = False,
+) -> Callable[
+    [Callable[[ToolCall, Arguments], Awaitable[Result]]],
+    Callable[[ToolCall, Arguments], Awaitable[Result]],
+]:
+    """Register an async `(call, arguments) -> result`; its docstring is what a model reads."""
+
+    def register(
+        function: Callable[[ToolCall, Arguments], Awaitable[Result]],
+    ) -> Callable[[ToolCall, Arguments], Awaitable[Result]]:
+        name = function.__name__
+        arguments = list(get_type_hints(function).values())[1]
+        if not (isinstance(arguments, type) and issubclass(arguments, BaseModel)):
+            raise TypeError(f"tool {name}: the second parameter must be a pydantic model")
+        description = inspect.cleandoc(function.__doc__ or "")
+        if not description:
+            raise TypeError(f"tool {name}: the docstring is missing, and it is what a model reads")
+        if name in _registered:
+            raise ValueError(f"tool {name} is registered twice")
+        _registered[name] = Tool(
+            name=name,
+            description=description,
+            function=function,
+            arguments=arguments,
+            timeout_s=timeout_s,
+            replayable=replayable,
+            approval=approval,
+            builtin_only=builtin_only,
+        )
+        return function
+
+    return register
+
+
+def registered() -> tuple[Tool, ...]:
+    """All tools registered so far, by name."""
+    return tuple(_registered[name] for name in sorted(_registered))

@@ -1,0 +1,93 @@
+"""The one place where agents run tools: every call passes through `ToolContext.around`."""
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic_ai import RunContext, ToolDefinition, ToolFailed
+from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
+from pydantic_core import SchemaValidator
+
+from chat.agents.tools.registry import Call, Tool, ToolCall, ToolContext, ToolFault
+
+# Model and event log both carry the result: more than this helps neither.
+RESULT_BYTES_MAX = 96 * 1024
+
+# Malformed JSON is sent back to the model this many times before the run fails.
+MALFORMED_RETRIES = 2
+
+# Arguments are checked inside the call, so that a wrong one is seen as an executed, failed call.
+_ANY_OBJECT = SchemaValidator(TypeAdapter(dict[str, JsonValue]).core_schema)
+
+
+class JournalledToolset(AbstractToolset[ToolContext]):
+    """Offers registered tools to an agent and runs each call inside `around`."""
+
+    def __init__(self, tools: Sequence[Tool]) -> None:
+        self._tools = {tool.name: tool for tool in tools}
+
+    @property
+    def id(self) -> str | None:
+        return "netra"
+
+    async def get_tools(self, ctx: RunContext[ToolContext]) -> dict[str, ToolsetTool[ToolContext]]:
+        return {name: self._offered(tool) for name, tool in self._tools.items()}
+
+    def _offered(self, tool: Tool) -> ToolsetTool[ToolContext]:
+        definition = ToolDefinition(
+            name=tool.name,
+            description=tool.description,
+            parameters_json_schema=tool.arguments.model_json_schema(),
+            # One at a time: the event log then reads executing, completed, executing, completed.
+            sequential=True,
+        )
+        return ToolsetTool(
+            toolset=self,
+            tool_def=definition,
+            max_retries=MALFORMED_RETRIES,
+            args_validator=_ANY_OBJECT,
+        )
+
+    async def call_tool(
+        self,
+        name: str,
+        tool_args: dict[str, Any],
+        ctx: RunContext[ToolContext],
+        tool: ToolsetTool[ToolContext],
+    ) -> JsonValue:
+        if ctx.tool_call_id is None:
+            raise RuntimeError(f"the call of {name} has no id")
+        registered = self._tools[name]
+        call = _bound(registered, ToolCall(call_id=ctx.tool_call_id, context=ctx.deps), tool_args)
+        try:
+            return await ctx.deps.around(ctx.tool_call_id, registered, tool_args, call)
+        except ToolFault as fault:
+            # The model reads the sentence and the run goes on.
+            raise ToolFailed(fault.message) from None
+
+
+def _bound(tool: Tool, call: ToolCall, args: dict[str, JsonValue]) -> Call:
+    async def run() -> JsonValue:
+        try:
+            arguments = tool.arguments.model_validate(args)
+        except ValidationError as error:
+            raise ToolFault("bad_arguments", _complaint(tool, error)) from None
+        return _as_json(tool, await tool.function(call, arguments))
+
+    return run
+
+
+def _as_json(tool: Tool, result: BaseModel) -> JsonValue:
+    value: JsonValue = result.model_dump(mode="json")
+    if len(json.dumps(value)) > RESULT_BYTES_MAX:
+        raise ToolFault("result_too_large", f"The tool {tool.name} found more than it may return.")
+    return value
+
+
+def _complaint(tool: Tool, error: ValidationError) -> str:
+    problems = "; ".join(
+        f"{'.'.join(str(step) for step in problem['loc']) or 'arguments'}: {problem['msg']}"
+        for problem in error.errors(include_url=False, include_input=False)[:5]
+    )
+    return f"The arguments of {tool.name} are not valid: {problems}."

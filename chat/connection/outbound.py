@@ -1,0 +1,127 @@
+"""What waits to be written to one socket, and the one task that writes it."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from chat.connection.message_queue import MessagePriority, MessageQueue, QueuedMessage
+from netra.ids import ConnectionID
+
+FRAMES_MAX: Final = 1000
+# Room kept for errors and control, so that none of them ever evicts a sequenced frame.
+CRITICAL_FRAMES_MAX: Final = 100
+# Never reached: a socket that takes nothing is closed long before.
+AGE_S_MAX: Final = 3600.0
+# What one slow socket may hold of this process's memory; beyond it, it is served from the log.
+CHARS_MAX: Final = 1024 * 1024
+# A client that takes no frame for this long is gone or too slow.
+WRITE_DEADLINE_S: Final = 10.0
+
+
+class Outbound:
+    """Frames for one socket; `put` never waits, one task a burst writes."""
+
+    __slots__ = (
+        "_deadline",
+        "_loop",
+        "_on_stuck",
+        "_queue",
+        "_room",
+        "_task",
+        "_write",
+        "_written",
+        "chars",
+    )
+
+    def __init__(
+        self,
+        connection_id: ConnectionID,
+        *,
+        write: Callable[[str], Awaitable[None]],
+        on_stuck: Callable[[], None],
+    ) -> None:
+        self._queue: MessageQueue[str] = MessageQueue(
+            connection_id=connection_id,
+            user_id=None,
+            max_size=FRAMES_MAX + CRITICAL_FRAMES_MAX,
+            max_age_s=AGE_S_MAX,
+        )
+        self._queue.set_processor(self._process)
+        self._write = write
+        self._on_stuck = on_stuck
+        self._loop = asyncio.get_running_loop()
+        self._task: asyncio.Task[None] | None = None
+        self._deadline: asyncio.TimerHandle | None = None
+        self._room: asyncio.Future[None] | None = None
+        self._written = 0
+        self.chars = 0
+
+    def put(self, frame: str, priority: MessagePriority = MessagePriority.HIGH) -> bool:
+        """Keep a frame for writing; False when the socket has fallen too far behind."""
+        if priority is MessagePriority.CRITICAL:
+            if len(self._queue) >= FRAMES_MAX + CRITICAL_FRAMES_MAX:
+                self._on_stuck()
+                return False
+        elif self.chars > CHARS_MAX or len(self._queue) >= FRAMES_MAX:
+            return False
+        if not self._queue.enqueue_nowait(frame, priority=priority):
+            return False
+        self.chars += len(frame)
+        if self._task is None:
+            self._task = self._loop.create_task(self._write_all())
+        return True
+
+    async def room(self) -> None:
+        """Wait until little enough is queued that a replay may put more."""
+        while self._task is not None and self.chars > CHARS_MAX // 2:
+            if self._room is None:
+                self._room = self._loop.create_future()
+            await asyncio.shield(self._room)
+
+    async def drained(self) -> None:
+        """Wait until everything put so far is written."""
+        while self._task is not None:
+            await asyncio.wait({self._task})
+
+    async def close(self) -> None:
+        if self._deadline is not None:
+            self._deadline.cancel()
+        await self._queue.close()
+        if self._task is not None:
+            self._task.cancel()
+        self._make_room()
+
+    async def _write_all(self) -> None:
+        # One timer a burst, not a timeout a frame: that would cost more than the write.
+        self._watch()
+        try:
+            while len(self._queue):
+                await self._queue.flush()
+        finally:
+            if self._deadline is not None:
+                self._deadline.cancel()
+                self._deadline = None
+            self._task = None
+            self._make_room()
+
+    async def _process(self, message: QueuedMessage[str]) -> None:
+        await self._write(message.payload)
+        self._written += 1
+        self.chars -= len(message.payload)
+        if self._room is not None and self.chars <= CHARS_MAX // 2:
+            self._make_room()
+
+    def _watch(self) -> None:
+        written = self._written
+        self._deadline = self._loop.call_later(WRITE_DEADLINE_S, self._check, written)
+
+    def _check(self, written: int) -> None:
+        if self._written == written:
+            self._on_stuck()
+            return
+        self._watch()
+
+    def _make_room(self) -> None:
+        if self._room is not None and not self._room.done():
+            self._room.set_result(None)
+        self._room = None

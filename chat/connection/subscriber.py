@@ -1,0 +1,208 @@
+"""One socket's reader of threads: replay or snapshot first, then live, without a hole."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any, Final
+
+from django.db import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+
+from chat import selectors
+from chat.connection.outbound import Outbound
+from chat.database import in_database
+from chat.delivery import log
+from chat.delivery.hub import Hub
+from chat.delivery.topics import RunText, Topic
+from chat.protocol.codes import ErrorCode
+from chat.protocol.events import REPLAY_EVENTS_MAX, encode_events
+from chat.protocol.frames import (
+    THREADS_PER_CONNECTION_MAX,
+    Delta,
+    FrameRefused,
+    encode,
+)
+
+# Further behind than this, the thread as it stands is shorter than what happened.
+REPLAY_DEPTH_MAX: Final = 2000
+RETRY_AFTER_S: Final = 1.0
+
+Spawn = Callable[[Coroutine[Any, Any, None]], object]
+
+
+class Subscription:
+    """One thread at one socket: `last` is the seq sent last, `offset` the text sent so far."""
+
+    __slots__ = ("attempt", "last", "live", "offset", "run_id", "subscriber", "thread", "topic")
+
+    def __init__(self, subscriber: "Subscriber", thread: int) -> None:
+        self.subscriber = subscriber
+        self.thread = thread
+        self.topic: Topic | None = None
+        self.last = 0
+        self.live = False
+        self.run_id: str | None = None
+        self.attempt = 0
+        self.offset = 0
+
+    def on_events(self, first: int, last: int, frame: str) -> None:
+        if not self.live or last <= self.last:
+            return
+        if first == self.last + 1 and self.subscriber.outbound.put(frame):
+            self.last = last
+            return
+        self.fall_back()
+
+    def on_text(self, text: RunText, delta: Delta, frame: str) -> None:
+        if not self.live:
+            return
+        at = (self.run_id, self.attempt, self.offset)
+        if at != (delta.run_id, delta.attempt, delta.offset):
+            frame = encode(self._delta_from(text, self._next_offset(delta)))
+        if not self.subscriber.outbound.put(frame):
+            self.fall_back()
+            return
+        self.run_id, self.attempt = text.run_id, text.attempt
+        self.offset = len(text.text)
+
+    def put_text_so_far(self) -> None:
+        """One delta from offset 0 with all the text of the active run."""
+        text = self.topic.text if self.topic is not None else None
+        if text is None:
+            return
+        self.subscriber.outbound.put(encode(self._delta_from(text, 0)))
+        self.run_id, self.attempt, self.offset = text.run_id, text.attempt, len(text.text)
+
+    def fall_back(self) -> None:
+        """Stop passing live batches on, and go on from the log when there is room."""
+        self.live = False
+        self.subscriber.spawn(self.subscriber.catch_up(self))
+
+    def _next_offset(self, delta: Delta) -> int:
+        if self.run_id != delta.run_id:
+            return 0
+        return min(self.offset, delta.offset) if self.attempt != delta.attempt else self.offset
+
+    def _delta_from(self, text: RunText, offset: int) -> Delta:
+        return Delta(
+            thread_id=self.topic.thread_id if self.topic else "",
+            run_id=text.run_id,
+            attempt=text.attempt,
+            offset=offset,
+            text=text.text[offset:],
+        )
+
+
+class Subscriber:
+    """The threads that one socket follows."""
+
+    __slots__ = ("_hub", "_subscriptions", "closed", "outbound", "spawn")
+
+    def __init__(self, hub: Hub, outbound: Outbound, spawn: Spawn) -> None:
+        self._hub = hub
+        self.outbound = outbound
+        self.spawn = spawn
+        self.closed = False
+        self._subscriptions: dict[str, Subscription] = {}
+
+    @property
+    def thread_ids(self) -> list[str]:
+        return list(self._subscriptions)
+
+    def heads(self) -> dict[str, int]:
+        return self._hub.heads_of(self.thread_ids)
+
+    async def subscribe(self, *, thread: int, thread_id: str, after_seq: int | None) -> None:
+        """Follow a thread of this user from `after_seq`; None asks for it as it stands."""
+        await self.unsubscribe(thread_id)
+        if len(self._subscriptions) >= THREADS_PER_CONNECTION_MAX:
+            raise FrameRefused(
+                ErrorCode.TOO_MANY,
+                f"A connection may follow {THREADS_PER_CONNECTION_MAX} threads. "
+                "Unsubscribe from one first.",
+            )
+        subscription = Subscription(self, thread)
+        self._subscriptions[thread_id] = subscription
+        try:
+            # The group first, the log second, live third: what is said meanwhile is in one of them.
+            subscription.topic = await self._hub.join(thread_id, subscription)
+            subscription.last = await self._opening(subscription, after_seq)
+        except BaseException:
+            await self.unsubscribe(thread_id)
+            raise
+        self.spawn(self.catch_up(subscription))
+
+    async def follow_own(self, *, thread: int, thread_id: str, seq: int) -> None:
+        """Make sure that the sender of message `seq` hears what becomes of it."""
+        if thread_id not in self._subscriptions:
+            await self.subscribe(thread=thread, thread_id=thread_id, after_seq=seq - 1)
+
+    async def unsubscribe(self, thread_id: str) -> None:
+        subscription = self._subscriptions.pop(thread_id, None)
+        if subscription is not None:
+            subscription.live = False
+            await self._hub.leave(thread_id, subscription)
+
+    async def close(self) -> None:
+        self.closed = True
+        for thread_id in self.thread_ids:
+            await self.unsubscribe(thread_id)
+
+    async def catch_up(self, subscription: Subscription) -> None:
+        """Send what the log has beyond `last`, then the text so far, and go live."""
+        while self._follows(subscription):
+            try:
+                await self.outbound.room()
+                done = await self._catch_up_once(subscription)
+            except (DatabaseError, PoolTimeout):
+                await asyncio.sleep(RETRY_AFTER_S)
+                continue
+            if done:
+                return
+
+    async def _opening(self, subscription: Subscription, after_seq: int | None) -> int:
+        head = await in_database(selectors.head_of, thread=subscription.thread)
+        if after_seq is not None and head - REPLAY_DEPTH_MAX <= after_seq <= head:
+            return after_seq
+        snapshot = await in_database(selectors.snapshot, thread=subscription.thread)
+        await self.outbound.room()
+        self.outbound.put(encode(snapshot))
+        return snapshot.seq
+
+    async def _catch_up_once(self, subscription: Subscription) -> bool:
+        """Send one batch; True when the subscription went live."""
+        topic = subscription.topic
+        assert topic is not None
+        heard = topic.seen
+        stored = await in_database(
+            log.events_after,
+            thread=subscription.thread,
+            after_seq=subscription.last,
+            limit=REPLAY_EVENTS_MAX,
+        )
+        if stored:
+            if not self.outbound.put(encode_events(topic.thread_id, stored)):
+                return False
+            subscription.last = stored[-1].seq
+            if len(stored) == REPLAY_EVENTS_MAX:
+                return False
+        live = await in_database(selectors.live_text, thread=subscription.thread)
+        if not self._follows(subscription):
+            return True
+        if topic.seen > max(heard, subscription.last):
+            # A bell rang since the log was read; what it announced is committed, so read again.
+            return False
+        if live is not None:
+            topic.heal_text(live.run_id, live.attempt, live.text)
+        # Nothing is awaited from here on, so no batch can slip in between.
+        if topic.head is None or len(topic.listeners) == 1:
+            # With others here, `head` stays what they were sent.
+            topic.head = subscription.last
+        subscription.live = True
+        if live is not None:
+            subscription.put_text_so_far()
+        return True
+
+    def _follows(self, subscription: Subscription) -> bool:
+        topic = subscription.topic
+        mine = topic is not None and self._subscriptions.get(topic.thread_id) is subscription
+        return mine and not self.closed

@@ -1,0 +1,188 @@
+"""The doorbell between processes: the only speaker to the channel layer's groups.
+
+What it carries may be lost at any moment; the log heals that (DESIGN §4a).
+"""
+
+import asyncio
+import logging
+from collections import deque
+from typing import Any, Final
+
+import msgspec
+from channels.layers import get_channel_layer
+from msgspec import Struct
+from redis.exceptions import RedisError
+
+logger = logging.getLogger(__name__)
+
+# Rings that wait for a slow bus; beyond that they are dropped, since subscribers heal.
+WAITING_MAX: Final = 2000
+SEND_TIMEOUT_S: Final = 2.0
+_LOG_EVERY_S: Final = 10.0
+
+
+class ThreadEvents(Struct, tag="events", kw_only=True):
+    """A committed batch of one thread, as the frame that goes to its sockets."""
+
+    thread_id: str
+    first: int
+    last: int
+    frame: str
+    ends_run: bool = False
+
+    @property
+    def group(self) -> str:
+        return thread_group(self.thread_id)
+
+
+class ThreadDelta(Struct, tag="delta", kw_only=True):
+    """Text beside the log; `offset` in code points from the beginning of the answer."""
+
+    thread_id: str
+    run_id: str
+    attempt: int
+    offset: int
+    text: str
+
+    @property
+    def group(self) -> str:
+        return thread_group(self.thread_id)
+
+
+class UserFrame(Struct, tag="user", kw_only=True):
+    """A frame for every socket of a user."""
+
+    user_id: str
+    frame: str
+
+    @property
+    def group(self) -> str:
+        return user_group(self.user_id)
+
+
+class AccessEnded(Struct, tag="ended", kw_only=True):
+    """Sockets of a user, or of one session of theirs, must close with `code`."""
+
+    user_id: str
+    session_key: str | None
+    code: int
+
+    @property
+    def group(self) -> str:
+        return user_group(self.user_id)
+
+
+class EntitlementsChanged(Struct, tag="entitlements", kw_only=True):
+    user_id: str
+
+    @property
+    def group(self) -> str:
+        return user_group(self.user_id)
+
+
+Ring = ThreadEvents | ThreadDelta | UserFrame | AccessEnded | EntitlementsChanged
+
+_encoder: Final = msgspec.msgpack.Encoder(enc_hook=str)
+_decoder: Final = msgspec.msgpack.Decoder(Ring)
+
+
+def thread_group(thread_id: str) -> str:
+    return f"thread.{thread_id}"
+
+
+def user_group(user_id: str) -> str:
+    return f"user.{user_id}"
+
+
+def message_of(ring_: Ring) -> dict[str, Any]:
+    return {"type": "bell", "body": _encoder.encode(ring_)}
+
+
+def ring_of(message: dict[str, Any]) -> Ring:
+    """The ring inside a channel-layer message; raises msgspec.DecodeError for a foreign one."""
+    ring_: Ring = _decoder.decode(message["body"])
+    return ring_
+
+
+class Ringer:
+    """One loop's outbox to the layer: never blocks its caller, joins text that waits."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.loop = loop
+        self.dropped = 0
+        self._waiting: deque[Ring] = deque()
+        self._task: asyncio.Task[None] | None = None
+        self._logged_at = float("-inf")
+
+    def put(self, ring_: Ring) -> None:
+        if self._joined(ring_):
+            return
+        if len(self._waiting) >= WAITING_MAX:
+            self.dropped += 1
+            return
+        self._waiting.append(ring_)
+        if self._task is None:
+            self._task = self.loop.create_task(self._send_all())
+
+    async def drained(self) -> None:
+        """Wait until everything put so far was sent or given up."""
+        while self._task is not None:
+            await asyncio.wait({self._task})
+
+    def _joined(self, ring_: Ring) -> bool:
+        last = self._waiting[-1] if self._waiting else None
+        if not (isinstance(ring_, ThreadDelta) and isinstance(last, ThreadDelta)):
+            return False
+        same = (last.run_id, last.attempt) == (ring_.run_id, ring_.attempt)
+        if not same or last.offset + len(last.text) != ring_.offset:
+            return False
+        last.text += ring_.text
+        return True
+
+    async def _send_all(self) -> None:
+        layer = get_channel_layer()
+        assert layer is not None
+        try:
+            while self._waiting:
+                ring_ = self._waiting.popleft()
+                try:
+                    async with asyncio.timeout(SEND_TIMEOUT_S):
+                        await layer.group_send(ring_.group, message_of(ring_))
+                except (RedisError, OSError):  # the bus is away; subscribers heal by the log
+                    self.dropped += 1
+                    self._log_outage()
+        finally:
+            self._task = None
+
+    def _log_outage(self) -> None:
+        now = self.loop.time()
+        if now - self._logged_at > _LOG_EVERY_S:
+            self._logged_at = now
+            logger.warning("the bus does not take messages; %d dropped so far", self.dropped)
+
+
+_ringer: Ringer | None = None
+
+
+def attach() -> Ringer:
+    """Make the running loop the one that rings for this process's threads too."""
+    global _ringer
+    loop = asyncio.get_running_loop()
+    if _ringer is None or _ringer.loop is not loop:
+        _ringer = Ringer(loop)
+    return _ringer
+
+
+def ring(ring_: Ring) -> None:
+    """Ring from any thread; without an attached loop (a command) nobody hears; the log heals."""
+    ringer = _ringer
+    if ringer is None or ringer.loop.is_closed():
+        return
+    try:
+        here = asyncio.get_running_loop()
+    except RuntimeError:
+        here = None
+    if here is ringer.loop:
+        ringer.put(ring_)
+        return
+    ringer.loop.call_soon_threadsafe(ringer.put, ring_)

@@ -1,0 +1,295 @@
+"""One receiver a process: what the channel layer brings, handed to every socket that follows it."""
+
+import asyncio
+import time
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+from channels.layers import get_channel_layer
+from django.db import Error as DatabaseError
+from psycopg_pool import PoolTimeout
+from redis.exceptions import RedisError
+
+from chat import selectors
+from chat.database import in_database
+from chat.delivery import bell, log
+from chat.delivery.bell import (
+    AccessEnded,
+    EntitlementsChanged,
+    ThreadDelta,
+    ThreadEvents,
+    UserFrame,
+)
+from chat.delivery.topics import Listener, Topic, heads
+from chat.protocol.frames import Services
+
+logger = structlog.get_logger(__name__)
+
+PULSE_EVERY_S: Final = 0.5
+SWEEP_EVERY_S: Final = 5.0
+# Two pulses lost in a row, and the bus counts as away.
+BUS_SILENCE_S: Final = 1.5
+HEAL_EVERY_S: Final = 0.2
+SWEPT_AT_ONCE_MAX: Final = 500
+_OUTAGES: Final = (DatabaseError, PoolTimeout)
+
+
+class Follower(Protocol):
+    """A socket, as far as its user's news go."""
+
+    def on_frame(self, frame: str) -> None: ...
+
+    def on_services(self, services: Services) -> None: ...
+
+    def on_access_ended(self, ended: AccessEnded) -> None: ...
+
+    def on_entitlements(self) -> None: ...
+
+
+class Hub:
+    """Topics and followers of one process; every method runs on its one loop."""
+
+    def __init__(self) -> None:
+        self.services = Services(database=True, bus=False, runs=False)
+        self._topics: dict[str, Topic] = {}
+        self._followers: dict[str, set[Follower]] = {}
+        self._joined_users: set[str] = set()
+        self._channel: str | None = None
+        self._opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+        self._heard_at = float("-inf")
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._started: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Open the process's channel and begin to receive; called again, it only waits for that."""
+        if self._started is None:
+            bell.attach()
+            self._started = asyncio.create_task(self._start())
+        await asyncio.shield(self._started)
+
+    async def _start(self) -> None:
+        await self._pulse_once()
+        self.spawn(self._receive())
+        self.spawn(self._pulse())
+        self.spawn(self._sweep())
+
+    async def stop(self) -> None:
+        tasks = [*self._tasks, *([self._started] if self._started else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self._started = None
+
+    def spawn(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+    async def join(self, thread_id: str, listener: Listener) -> Topic:
+        """Follow a thread; its group is joined when this returns, or once the bus is back."""
+        topic = self._topics.setdefault(thread_id, Topic(thread_id))
+        topic.listeners.add(listener)
+        if not topic.joined:
+            topic.joined = await self._group_add(bell.thread_group(thread_id))
+        return topic
+
+    async def leave(self, thread_id: str, listener: Listener) -> None:
+        topic = self._topics.get(thread_id)
+        if topic is None:
+            return
+        topic.listeners.discard(listener)
+        if not topic.listeners:
+            del self._topics[thread_id]
+            await self._group_discard(bell.thread_group(thread_id))
+
+    async def follow(self, user_id: str, follower: Follower) -> None:
+        self._followers.setdefault(user_id, set()).add(follower)
+        if user_id not in self._joined_users and await self._group_add(bell.user_group(user_id)):
+            self._joined_users.add(user_id)
+
+    async def unfollow(self, user_id: str, follower: Follower) -> None:
+        followers = self._followers.get(user_id, set())
+        followers.discard(follower)
+        if not followers and self._followers.pop(user_id, None) is not None:
+            self._joined_users.discard(user_id)
+            await self._group_discard(bell.user_group(user_id))
+
+    def heads_of(self, thread_ids: list[str]) -> dict[str, int]:
+        return heads(self._topics[one] for one in thread_ids if one in self._topics)
+
+    async def _receive(self) -> None:
+        layer = get_channel_layer()
+        assert layer is not None
+        channel = await self._opened
+        while True:
+            # Cancelling `receive` unsubscribes: it is never put under a timeout.
+            message = await layer.receive(channel)
+            self._heard_at = time.monotonic()
+            if message["type"] != "bell":
+                continue
+            try:
+                self._hand_on(bell.ring_of(message))
+            except msgspec.DecodeError:
+                logger.warning("a message on the bus could not be read")
+
+    def _hand_on(self, ring: bell.Ring) -> None:
+        match ring:
+            case ThreadEvents(thread_id=thread_id):
+                topic = self._topics.get(thread_id)
+                if topic is not None and not topic.hear_events(ring):
+                    self.spawn(self._catch_up(topic))
+            case ThreadDelta(thread_id=thread_id):
+                topic = self._topics.get(thread_id)
+                if topic is not None and not topic.hear_delta(ring):
+                    self.spawn(self._heal_text(topic))
+            case UserFrame(user_id=user_id, frame=frame):
+                self._tell(user_id, lambda follower: follower.on_frame(frame))
+            case AccessEnded(user_id=user_id):
+                self._tell(user_id, lambda follower: follower.on_access_ended(ring))
+            case EntitlementsChanged(user_id=user_id):
+                self._tell(user_id, lambda follower: follower.on_entitlements())
+
+    def _tell(self, user_id: str, news: Callable[[Follower], None]) -> None:
+        for follower in tuple(self._followers.get(user_id, ())):
+            news(follower)
+
+    async def _pulse(self) -> None:
+        """Ask the bus and the database how they are, and tell the sockets of a change."""
+        while True:
+            await asyncio.sleep(PULSE_EVERY_S)
+            before = self.services
+            await self._pulse_once()
+            if self.services != before:
+                for followers in tuple(self._followers.values()):
+                    for follower in tuple(followers):
+                        follower.on_services(self.services)
+
+    async def _pulse_once(self) -> None:
+        await self._beat_bus()
+        try:
+            runs, database = await in_database(selectors.workers_alive), True
+        except _OUTAGES:
+            runs, database = False, False
+        bus = time.monotonic() - self._heard_at < BUS_SILENCE_S
+        self.services = Services(database=database, bus=bus, runs=runs)
+
+    async def _beat_bus(self) -> None:
+        layer = get_channel_layer()
+        assert layer is not None
+        try:
+            async with asyncio.timeout(1):
+                if self._channel is None:
+                    self._channel = await layer.new_channel()
+                    self._opened.set_result(self._channel)
+                    self._heard_at = time.monotonic()
+                await layer.send(self._channel, {"type": "beat"})
+                await self._join_missing()
+        except (RedisError, OSError):
+            return
+
+    async def _join_missing(self) -> None:
+        """A group that could not be joined is tried again until it holds."""
+        for topic in [one for one in self._topics.values() if not one.joined]:
+            topic.joined = await self._group_add(bell.thread_group(topic.thread_id))
+        for user_id in self._followers.keys() - self._joined_users:
+            if await self._group_add(bell.user_group(user_id)):
+                self._joined_users.add(user_id)
+
+    async def _sweep(self) -> None:
+        """Compare heads with the log, so that a lost doorbell heals by itself."""
+        while True:
+            away = not self.services.bus
+            await asyncio.sleep(PULSE_EVERY_S if away else SWEEP_EVERY_S)
+            topics = list(self._topics.values())
+            for start in range(0, len(topics), SWEPT_AT_ONCE_MAX):
+                try:
+                    await self._sweep_some(topics[start : start + SWEPT_AT_ONCE_MAX], text=away)
+                except _OUTAGES:
+                    break
+
+    async def _sweep_some(self, topics: list[Topic], *, text: bool) -> None:
+        thread_ids = [topic.thread_id for topic in topics]
+        found = await in_database(selectors.heads_of, thread_ids)
+        for topic in topics:
+            if topic.head is not None and found.get(topic.thread_id, 0) > topic.head:
+                await self._catch_up(topic)
+        if not text:
+            return
+        texts = await in_database(selectors.live_texts, thread_ids)
+        for topic in topics:
+            live = texts.get(topic.thread_id)
+            if live is not None:
+                topic.heal_text(live.run_id, live.attempt, live.text)
+
+    async def _catch_up(self, topic: Topic) -> None:
+        """Read what a topic missed and hand it to all its sockets as one batch."""
+        if topic.reading or topic.head is None:
+            return
+        topic.reading = True
+        try:
+            while topic.listeners:
+                stored = await in_database(
+                    log.thread_events_after, thread_id=topic.thread_id, after_seq=topic.head
+                )
+                if not stored:
+                    return
+                topic.hear_events(log.batch(topic.thread_id, stored))
+        except _OUTAGES:
+            return
+        finally:
+            topic.reading = False
+
+    async def _heal_text(self, topic: Topic) -> None:
+        """Wait for a checkpoint that reaches the text that arrives; it is 0.5 s old at most."""
+        if topic.healing:
+            return
+        topic.healing = True
+        try:
+            while topic.behind and topic.listeners:
+                texts = await in_database(selectors.live_texts, [topic.thread_id])
+                live = texts.get(topic.thread_id)
+                if live is None:
+                    return
+                topic.heal_text(live.run_id, live.attempt, live.text)
+                await asyncio.sleep(HEAL_EVERY_S)
+        except _OUTAGES:
+            return
+        finally:
+            topic.healing = False
+
+    async def _group_add(self, group: str) -> bool:
+        layer = get_channel_layer()
+        if layer is None or self._channel is None:
+            return False
+        try:
+            async with asyncio.timeout(1):
+                await layer.group_add(group, self._channel)
+        except (RedisError, OSError):
+            return False
+        return True
+
+    async def _group_discard(self, group: str) -> None:
+        layer = get_channel_layer()
+        if layer is None or self._channel is None:
+            return
+        try:
+            async with asyncio.timeout(1):
+                await layer.group_discard(group, self._channel)
+        except (RedisError, OSError):
+            logger.debug("a group could not be left while the bus is away", group=group)
+
+
+_hub: Hub | None = None
+_loop: asyncio.AbstractEventLoop | None = None
+
+
+def current() -> Hub:
+    """The hub of the running loop; made when first asked for, since daphne sends no lifespan."""
+    global _hub, _loop
+    loop = asyncio.get_running_loop()
+    if _hub is None or _loop is not loop:
+        _hub, _loop = Hub(), loop
+    return _hub

@@ -1,0 +1,145 @@
+"""The per-thread log: append with a seq given by the database, read after a position."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from django.db import connection, transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from chat.delivery import bell
+from chat.models import Event
+from chat.protocol.events import (
+    AgentCompleted,
+    NewEvent,
+    StoredEvent,
+    encode_data,
+    encode_events,
+)
+
+READ_EVENTS_MAX: Final = 500
+
+_INSERT: Final = """
+INSERT INTO chat_event (thread_id, seq, type, run_id, agent_name, ts, data)
+SELECT head.id, head.head - %(count)s + new.n, new.type, new.run_id, new.agent_name, %(ts)s,
+    new.data
+FROM head, unnest(%(types)s::text[], %(run_ids)s::text[], %(agents)s::text[], %(data)s::text[])
+    WITH ORDINALITY AS new (type, run_id, agent_name, data, n)
+RETURNING seq
+"""
+_APPEND: Final = f"""
+WITH head AS (
+    UPDATE chat_thread SET head = head + %(count)s, updated_at = %(ts)s
+    WHERE id = %(thread)s RETURNING id, head
+) {_INSERT}"""  # noqa: S608  constants only
+# The run row is taken before the thread row, here as everywhere, so that no two writers deadlock.
+_APPEND_FENCED: Final = f"""
+WITH fence AS (
+    UPDATE chat_run SET partial_text = %(partial)s, lease_until = now() + %(lease)s
+    WHERE id = %(run)s AND attempt = %(attempt)s AND state = 'running' RETURNING thread_id
+), head AS (
+    UPDATE chat_thread SET head = head + %(count)s, updated_at = %(ts)s
+    FROM fence WHERE chat_thread.id = fence.thread_id RETURNING chat_thread.id, chat_thread.head
+) {_INSERT}"""  # noqa: S608  constants only
+
+
+class Fenced(Exception):
+    """The run is no longer this worker's: another attempt has it, or it has ended."""
+
+
+def append(*, thread: int, thread_id: str, events: Sequence[NewEvent]) -> list[StoredEvent]:
+    """Append to the log of the thread with key `thread`, inside the caller's transaction.
+
+    The batch is published once that transaction commits.
+    """
+    ts = timezone.now()
+    stored = _insert(_APPEND, {"thread": thread}, events, ts)
+    publish(thread_id, stored)
+    return stored
+
+
+def append_fenced(
+    *,
+    run: int,
+    attempt: int,
+    thread_id: str,
+    partial_text: str,
+    lease: timedelta,
+    events: Sequence[NewEvent],
+) -> list[StoredEvent]:
+    """Append for one attempt of a run, with the text so far; raises Fenced when it lost the run."""
+    ts = timezone.now()
+    keys = {"run": run, "attempt": attempt, "partial": partial_text, "lease": lease}
+    stored = _insert(_APPEND_FENCED, keys, events, ts)
+    if not stored:
+        raise Fenced
+    publish(thread_id, stored)
+    return stored
+
+
+def publish(thread_id: str, stored: Sequence[StoredEvent]) -> None:
+    """Ring the thread's bell with the whole batch, encoded once, after commit."""
+    ring = batch(thread_id, stored)
+    transaction.on_commit(lambda: bell.ring(ring))
+
+
+def batch(thread_id: str, stored: Sequence[StoredEvent]) -> bell.ThreadEvents:
+    """Consecutive rows as one ring, with the frame that every socket is sent."""
+    return bell.ThreadEvents(
+        thread_id=thread_id,
+        first=stored[0].seq,
+        last=stored[-1].seq,
+        frame=encode_events(thread_id, stored),
+        ends_run=any(event.type == AgentCompleted.type for event in stored),
+    )
+
+
+def events_after(*, thread: int, after_seq: int, limit: int = READ_EVENTS_MAX) -> list[StoredEvent]:
+    """Rows of the thread with key `thread` whose seq is above `after_seq`, oldest first."""
+    return _stored(Event.objects.filter(thread_id=thread), after_seq, limit)
+
+
+def thread_events_after(
+    *, thread_id: str, after_seq: int, limit: int = READ_EVENTS_MAX
+) -> list[StoredEvent]:
+    """The same by the thread's public id."""
+    return _stored(Event.objects.filter(thread__public_id=thread_id), after_seq, limit)
+
+
+def _stored(events: QuerySet[Event], after_seq: int, limit: int) -> list[StoredEvent]:
+    rows = events.filter(seq__gt=after_seq).order_by("seq")
+    fields = ("seq", "type", "run_id", "agent_name", "ts", "data")
+    return [
+        StoredEvent(seq=seq, type=type_, run_id=run_id, agent_name=agent, ts=ts, data=data)
+        for seq, type_, run_id, agent, ts, data in rows.values_list(*fields)[:limit]
+    ]
+
+
+def _insert(
+    sql: str, keys: dict[str, Any], events: Sequence[NewEvent], ts: datetime
+) -> list[StoredEvent]:
+    data = [encode_data(event.data) for event in events]
+    values = {
+        **keys,
+        "count": len(events),
+        "ts": ts,
+        "types": [event.data.type for event in events],
+        "run_ids": [event.run_id for event in events],
+        "agents": [event.agent_name for event in events],
+        "data": data,
+    }
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        seqs = sorted(row[0] for row in cursor.fetchall())
+    return [
+        StoredEvent(
+            seq=seq,
+            type=event.data.type,
+            run_id=event.run_id,
+            agent_name=event.agent_name,
+            ts=ts,
+            data=text,
+        )
+        for seq, event, text in zip(seqs, events, data, strict=False)
+    ]

@@ -1,0 +1,29 @@
+"""What chat refuses, with whose fault it is and whether to try again."""
+
+
+class ChatError(Exception):
+    """Base of all refusals of this app."""
+
+
+class ThreadNotFound(ChatError):
+    """No such thread, or another user's: the two are answered alike."""
+
+
+class RunNotFound(ChatError):
+    """No such run, or another user's."""
+
+
+class FileNotFound(ChatError):
+    """A named file is not there, not this user's, or already in a message."""
+
+
+class ClientIDReused(ChatError):
+    """The `client_id` was used before for another message."""
+
+
+class QueueFull(ChatError):
+    """The thread has as many waiting runs as it may."""
+
+
+class AddressUnverified(ChatError):
+    """The user must verify their address before sending more."""

@@ -1,0 +1,216 @@
+"""What is said: threads, messages, runs, tool calls, files and the log of events."""
+
+from pathlib import PurePath
+from typing import ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from chat.runs.lifecycle import ACTIVE, UNFINISHED, RunState
+from netra.ids import FileID, MessageID, PublicID, RunID, ThreadID
+
+
+def new_thread_id() -> str:
+    return ThreadID.new()
+
+
+def new_message_id() -> str:
+    return MessageID.new()
+
+
+def new_run_id() -> str:
+    return RunID.new()
+
+
+def new_file_id() -> str:
+    return FileID.new()
+
+
+def file_path(file: "File", _name: str) -> str:
+    # The name a user gave never becomes a path.
+    return f"{file.public_id[-2:]}/{file.public_id}{PurePath(file.name).suffix[:8].lower()}"
+
+
+class Thread(models.Model):
+    """A conversation of one user; `head` is the seq of its newest event."""
+
+    public_id = models.CharField(max_length=48, unique=True, default=new_thread_id, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="threads"
+    )
+    title = models.CharField(max_length=200, blank=True)
+    head = models.BigIntegerField(default=0, editable=False)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    updated_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "-updated_at"], name="thread_user_newest")
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Role(models.TextChoices):
+    USER = "user"
+    ASSISTANT = "assistant"
+
+
+class Message(models.Model):
+    """One turn's text; a user's message is stored once per `client_id`, for ever."""
+
+    public_id = models.CharField(max_length=48, unique=True, default=new_message_id, editable=False)
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="messages")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="messages"
+    )
+    # The run that wrote it, or that it asked for.
+    run = models.ForeignKey(
+        "chat.Run", on_delete=models.CASCADE, null=True, related_name="messages"
+    )
+    role = models.CharField(max_length=16, choices=Role.choices)
+    text = models.TextField()
+    seq = models.BigIntegerField()
+    client_id = models.CharField(max_length=64, null=True)
+    request_digest = models.CharField(max_length=64, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint("user", "client_id", name="message_client_id_once"),
+            models.UniqueConstraint("thread", "seq", name="message_seq_once"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class Run(models.Model):
+    """An agent's answer to one message; `attempt` fences a worker that was thought dead."""
+
+    public_id = models.CharField(max_length=48, unique=True, default=new_run_id, editable=False)
+    thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="runs")
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="runs"
+    )
+    state = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in RunState], default=RunState.QUEUED.value
+    )
+    attempt = models.PositiveSmallIntegerField(default=0)
+    trigger = models.CharField(max_length=16, default="send")
+    agent_name = models.CharField(max_length=64, blank=True)
+    model = models.CharField(max_length=128, blank=True)
+    job_id = models.BigIntegerField(null=True)
+    cancel_requested_at = models.DateTimeField(null=True)
+    # A running run whose lease has passed belongs to nobody.
+    lease_until = models.DateTimeField(null=True)
+    # The answer so far, at most half a second old while text streams.
+    partial_text = models.TextField(blank=True)
+    # Model messages after the last finished step, as JSON, and how much text they cover.
+    history = models.TextField(blank=True)
+    history_length = models.PositiveIntegerField(default=0)
+    usage = models.JSONField(default=dict)
+    error = models.JSONField(null=True)
+    created_at = models.DateTimeField(default=timezone.now)
+    started_at = models.DateTimeField(null=True)
+    ended_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint(
+                "thread",
+                condition=models.Q(state__in=sorted(ACTIVE)),
+                name="run_one_active_per_thread",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(state__in=sorted(UNFINISHED), ended_at=None)
+                | (~models.Q(state__in=sorted(UNFINISHED)) & ~models.Q(ended_at=None)),
+                name="run_ended_exactly_when_terminal",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                "thread",
+                "id",
+                condition=models.Q(state__in=sorted(UNFINISHED)),
+                name="run_unfinished",
+            ),
+            models.Index(fields=["user", "-created_at"], name="run_user_newest"),
+        ]
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+class ToolCall(models.Model):
+    """The journal of a run's tool calls: each is executed once, over all attempts."""
+
+    run = models.ForeignKey(Run, on_delete=models.CASCADE, related_name="tool_calls")
+    call_id = models.CharField(max_length=128)
+    tool_name = models.CharField(max_length=128)
+    args = models.TextField()
+    status = models.CharField(max_length=16, default="running")
+    result = models.TextField(blank=True)
+    error = models.JSONField(null=True)
+    started_at = models.DateTimeField(default=timezone.now)
+    elapsed_ms = models.PositiveIntegerField(null=True)
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint("run", "call_id", name="tool_call_once")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.tool_name} {self.call_id}"
+
+
+class Event(models.Model):
+    """A row of a thread's log; `(thread, seq)` is the one order of truth."""
+
+    thread = models.ForeignKey(
+        Thread, on_delete=models.CASCADE, related_name="events", db_index=False
+    )
+    seq = models.BigIntegerField()
+    type = models.CharField(max_length=32)
+    # The run's public id: what the wire needs, without a join.
+    run_id = models.CharField(max_length=48, null=True)
+    agent_name = models.CharField(max_length=64, null=True)
+    ts = models.DateTimeField(default=timezone.now)
+    # JSON text, stored and sent as it was encoded; jsonb would refuse an escaped U+0000.
+    data = models.TextField()
+
+    class Meta:
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint("thread", "seq", name="event_seq_once"),
+            models.CheckConstraint(condition=models.Q(seq__gt=0), name="event_seq_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.seq} {self.type}"
+
+
+class File(models.Model):
+    """A file a user uploaded; it belongs to a message once one names it."""
+
+    public_id = models.CharField(max_length=48, unique=True, default=new_file_id, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="files"
+    )
+    message = models.ForeignKey(Message, on_delete=models.CASCADE, null=True, related_name="files")
+    name = models.CharField(max_length=255)
+    bytes = models.PositiveIntegerField()
+    content = models.FileField(upload_to=file_path)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    def __str__(self) -> str:
+        return self.public_id
+
+
+def public_id(kind: type[PublicID], text: str) -> str | None:
+    """`text` when it is an id of that kind, else None: such a row cannot exist."""
+    try:
+        return kind(text)
+    except ValueError:
+        return None

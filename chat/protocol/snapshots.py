@@ -1,0 +1,61 @@
+"""The `snapshot` frame: a thread as it stands at one seq."""
+
+from typing import Any, Literal
+
+from msgspec import UNSET, Raw, Struct, UnsetType
+
+from chat.protocol.events import Fault, FileRef
+from chat.protocol.frames import ServerFrame
+
+
+class ToolCallView(Struct, frozen=True, kw_only=True):
+    call_id: str
+    tool_name: str
+    args: Raw
+    status: str
+    elapsed_ms: int | None
+    result: Raw | UnsetType = UNSET
+    error: dict[str, str] | UnsetType = UNSET
+
+
+class MessageView(Struct, frozen=True, kw_only=True):
+    """`status` is stored for a user's message; else how the run that wrote it ended."""
+
+    message_id: str
+    role: Literal["user", "assistant"]
+    text: str
+    run_id: str | None
+    status: str
+    seq: int
+    ts: str
+    files: tuple[FileRef, ...] = ()
+    thinking: str | UnsetType = UNSET
+    tool_calls: tuple[ToolCallView, ...] | UnsetType = UNSET
+    error: Fault | UnsetType = UNSET
+    usage: dict[str, Any] | UnsetType = UNSET
+
+
+class ActiveRun(Struct, frozen=True, kw_only=True):
+    run_id: str
+    agent_name: str
+    status: str
+    attempt: int
+    started_at: str | None
+    thinking: str
+    tool_calls: tuple[ToolCallView, ...] = ()
+
+
+class QueuedRun(Struct, frozen=True, kw_only=True):
+    run_id: str
+    message_id: str
+    position: int
+
+
+class Snapshot(ServerFrame, kw_only=True, tag="snapshot"):
+    thread_id: str
+    seq: int
+    messages: list[MessageView]
+    # Older messages exist; the API has them.
+    more: bool
+    active_run: ActiveRun | None
+    queued_runs: list[QueuedRun]

@@ -1,0 +1,302 @@
+"""One attempt at a run, as the database sees it: claim, checkpoint, journal, finish.
+
+Every write names the attempt, so that a worker which was thought dead cannot write any more.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import reduce
+from operator import or_
+from typing import Any, Final
+
+import structlog
+from django.db import IntegrityError, transaction
+from django.db.models import F, Q, QuerySet
+from django.db.models.functions import Coalesce, Now
+from django.utils import timezone
+from msgspec import UNSET, to_builtins
+
+from billing import services as billing
+from billing.errors import LimitReached
+from chat import services
+from chat.delivery import log
+from chat.delivery.log import Fenced
+from chat.models import Message, Role, Run, ToolCall, new_message_id
+from chat.protocol.events import (
+    AgentCompleted,
+    AgentStarted,
+    EventData,
+    Fault,
+    MessageCompleted,
+    MessageCreated,
+    NewEvent,
+    RunResumed,
+    RunStatus,
+    StoredEvent,
+    ToolCompleted,
+    ToolExecuting,
+)
+from chat.protocol.frames import encode_value
+from chat.runs.lifecycle import ATTEMPTS_MAX, RunState
+
+logger = structlog.get_logger(__name__)
+
+# A worker renews each second; five missed renewals, and another worker takes the run.
+LEASE: Final = timedelta(seconds=5)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What a worker must know of the run it claimed."""
+
+    run: int
+    run_id: str
+    thread: int
+    thread_id: str
+    user: int
+    user_id: str
+    attempt: int
+    trigger: str
+    agent_name: str
+    model: str
+    # The text that finished steps of earlier attempts cover, and their model messages.
+    text: str
+    history: str
+
+
+def claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
+    """Take a waiting run, or one whose worker was lost; None when it is not to be had."""
+    try:
+        with transaction.atomic():
+            return _claim(run_id, agent_name=agent_name, model=model)
+    except IntegrityError as error:
+        # The thread has an active run; the one that finishes it begins this one.
+        if "run_one_active_per_thread" not in str(error):
+            raise
+        return None
+
+
+def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
+    runs = Run.objects.filter(public_id=run_id, attempt__lt=ATTEMPTS_MAX)
+    fresh = runs.filter(state=RunState.QUEUED)
+    lost = runs.filter(state=RunState.RUNNING, lease_until__lt=Now(), cancel_requested_at=None)
+    values: dict[str, Any] = {
+        "state": RunState.RUNNING,
+        "attempt": F("attempt") + 1,
+        "lease_until": Now() + LEASE,
+        "started_at": Coalesce("started_at", Now()),
+        "agent_name": agent_name,
+        "model": model,
+    }
+    if not (fresh.update(**values) or lost.update(**values)):
+        return None
+    run = Run.objects.select_related("thread", "user").get(public_id=run_id)
+    text = run.partial_text[: run.history_length]
+    event: EventData = AgentStarted(model=model, trigger=run.trigger)  # type: ignore[arg-type]  # held by the column
+    if run.attempt > 1:
+        event = RunResumed(attempt=run.attempt, reason="The worker was lost; another goes on.")
+    attempt = attempt_of(run, text=text)
+    append(attempt, text, [event])
+    return attempt
+
+
+def append(attempt: Attempt, text: str, data: Sequence[EventData]) -> list[StoredEvent]:
+    """Append events of this attempt, with the text so far; raises Fenced when the run is lost."""
+    return log.append_fenced(
+        run=attempt.run,
+        attempt=attempt.attempt,
+        thread_id=attempt.thread_id,
+        partial_text=text,
+        lease=LEASE,
+        events=[_event(attempt, one) for one in data],
+    )
+
+
+def checkpoint(attempt: Attempt, text: str, history: str | None = None) -> None:
+    """Store the text so far and, after a finished step, the model messages that made it."""
+    values: dict[str, Any] = {"partial_text": text, "lease_until": Now() + LEASE}
+    if history is not None:
+        values |= {"history": history, "history_length": len(text)}
+    if not _mine(attempt).update(**values):
+        raise Fenced
+
+
+def begin_call(
+    attempt: Attempt, text: str, *, call_id: str, tool_name: str, args: Any
+) -> tuple[ToolCall, bool]:
+    """Journal a call before it runs; gives its row, and whether no earlier attempt began it."""
+    with transaction.atomic():
+        call, is_new = ToolCall.objects.get_or_create(
+            run_id=attempt.run,
+            call_id=call_id,
+            defaults={"tool_name": tool_name, "args": encode_value(args)},
+        )
+        if is_new:
+            append(attempt, text, [ToolExecuting(call_id=call_id, tool_name=tool_name, args=args)])
+    return call, is_new
+
+
+def end_call(
+    attempt: Attempt,
+    text: str,
+    call: ToolCall,
+    *,
+    result: Any = None,
+    error: dict[str, str] | None = None,
+    elapsed_ms: int,
+) -> None:
+    """Journal what a tool gave, with its one `tool_completed`."""
+    status = "error" if error else "ok"
+    with transaction.atomic():
+        ended = ToolCall.objects.filter(pk=call.pk, status="running").update(
+            status=status,
+            result="" if error else encode_value(result),
+            error=error,
+            elapsed_ms=elapsed_ms,
+        )
+        if not ended:
+            return
+        completed = ToolCompleted(
+            call_id=call.call_id,
+            tool_name=call.tool_name,
+            status="error" if error else "ok",
+            elapsed_ms=elapsed_ms,
+            result=result,
+            error=error,
+        )
+        append(attempt, text, [completed])
+
+
+def finish(
+    attempt: Attempt,
+    *,
+    status: RunStatus,
+    text: str,
+    usage: dict[str, int],
+    error: Fault | None = None,
+) -> None:
+    """End the run: its message, its one `agent_completed`, its quota; raises Fenced when lost."""
+    with transaction.atomic():
+        ended = _mine(attempt).update(
+            state=RunState(status),
+            ended_at=timezone.now(),
+            partial_text=text,
+            usage=usage,
+            error=None if error is None else to_builtins(error),
+        )
+        if not ended:
+            raise Fenced
+        message_id = new_message_id()
+        closing: list[EventData] = [
+            *_close_calls(attempt, status),
+            MessageCreated(message_id=message_id, role="assistant", text=text),
+            MessageCompleted(
+                message_id=message_id,
+                length=len(text),
+                sha256=hashlib.sha256(text.encode()).hexdigest(),
+            ),
+            _completed(status, message_id, usage, error),
+        ]
+        stored = log.append(
+            thread=attempt.thread,
+            thread_id=attempt.thread_id,
+            events=[_event(attempt, data) for data in closing],
+        )
+        Message.objects.create(
+            public_id=message_id,
+            thread_id=attempt.thread,
+            user_id=attempt.user,
+            run_id=attempt.run,
+            role=Role.ASSISTANT,
+            text=text,
+            seq=stored[-3].seq,
+        )
+        _charge(attempt, status)
+        services.begin_next_run(thread=attempt.thread)
+        services.publish_thread_row(thread=attempt.thread, user_id=attempt.user_id)
+
+
+def give_back(attempt: Attempt) -> None:
+    """Let another worker take the run at once, as when this one shuts down."""
+    _mine(attempt).update(lease_until=Now() - timedelta(seconds=1))
+
+
+def renew_leases(attempts: Sequence[Attempt]) -> frozenset[str]:
+    """Keep these runs; gives the ids of those that were asked to stop or are lost."""
+    if not attempts:
+        return frozenset()
+    pairs = [Q(pk=attempt.run, attempt=attempt.attempt) for attempt in attempts]
+    kept = Run.objects.filter(reduce(or_, pairs), state=RunState.RUNNING)
+    kept.update(lease_until=Now() + LEASE)
+    mine = set(kept.filter(cancel_requested_at=None).values_list("public_id", flat=True))
+    return frozenset(attempt.run_id for attempt in attempts) - mine
+
+
+def attempt_of(run: Run, *, text: str) -> Attempt:
+    """The attempt that now holds `run`, whose thread and user were read with it."""
+    return Attempt(
+        run=run.pk,
+        run_id=run.public_id,
+        thread=run.thread_id,
+        thread_id=run.thread.public_id,
+        user=run.user_id,
+        user_id=run.user.public_id,
+        attempt=run.attempt,
+        trigger=run.trigger,
+        agent_name=run.agent_name,
+        model=run.model,
+        text=text,
+        history=run.history,
+    )
+
+
+def _event(attempt: Attempt, data: EventData) -> NewEvent:
+    return NewEvent(data=data, run_id=attempt.run_id, agent_name=attempt.agent_name)
+
+
+def _mine(attempt: Attempt) -> QuerySet[Run]:
+    return Run.objects.filter(
+        pk=attempt.run, attempt=attempt.attempt, state=RunState.RUNNING
+    )  # fmt: skip
+
+
+def _close_calls(attempt: Attempt, status: RunStatus) -> list[ToolCompleted]:
+    """One `tool_completed` for each call that the end of the run finds open."""
+    closed = []
+    for call in ToolCall.objects.filter(run_id=attempt.run, status="running").order_by("pk"):
+        call.status = "stopped" if status == "stopped" else "error"
+        call.error = {"code": "interrupted", "message": "The run ended before this tool did."}
+        call.elapsed_ms = int((timezone.now() - call.started_at).total_seconds() * 1000)
+        call.save(update_fields=["status", "error", "elapsed_ms"])
+        closed.append(
+            ToolCompleted(
+                call_id=call.call_id,
+                tool_name=call.tool_name,
+                status="stopped" if status == "stopped" else "error",
+                elapsed_ms=call.elapsed_ms,
+                error=call.error,
+            )
+        )
+    return closed
+
+
+def _completed(
+    status: RunStatus, message_id: str, usage: dict[str, int], error: Fault | None
+) -> AgentCompleted:
+    return AgentCompleted(
+        status=status, message_id=message_id, usage=usage, error=UNSET if error is None else error
+    )
+
+
+def _charge(attempt: Attempt, status: RunStatus) -> None:
+    """A run that failed on our side costs nothing."""
+    if status in ("failed", "limit"):
+        billing.release(key=attempt.run_id)
+        return
+    try:
+        with transaction.atomic():
+            billing.settle(key=attempt.run_id, amount=1)
+    except LimitReached:
+        logger.warning("the hold had lapsed and the quota is full", run_id=attempt.run_id)

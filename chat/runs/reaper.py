@@ -1,0 +1,99 @@
+"""Runs that nobody looks after any more: resumed where they may be, ended where not."""
+
+from datetime import timedelta
+from typing import Final
+
+import structlog
+from django.db import connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models.functions import Now
+from procrastinate.contrib.django.models import ProcrastinateJob
+
+from billing import services as billing
+from billing.errors import LimitReached
+from chat import services
+from chat.delivery.log import Fenced
+from chat.models import Run
+from chat.protocol.events import Fault
+from chat.runs.attempts import attempt_of, finish
+from chat.runs.lifecycle import ATTEMPTS_MAX, RunState
+
+logger = structlog.get_logger(__name__)
+
+REAPED_AT_ONCE_MAX: Final = 100
+RENEWED_AT_ONCE_MAX: Final = 1000
+# A job is taken within milliseconds; a waiting run without one after this long was forgotten.
+FORGOTTEN_AFTER: Final = timedelta(seconds=5)
+
+
+def reap() -> int:
+    """Resume or end every run whose worker was lost; gives how many there were."""
+    runs = list(_abandoned().select_related("thread", "user").order_by("pk")[:REAPED_AT_ONCE_MAX])
+    for run in runs:
+        if run.state == RunState.QUEUED or _may_resume(run):
+            _defer_again(run)
+        else:
+            _end(run)
+    return len(runs)
+
+
+def renew_reservations() -> None:
+    """Hold the quota of every run that has not ended, also of those that wait."""
+    unfinished = Run.objects.filter(ended_at=None).order_by("pk")
+    for run_id in unfinished.values_list("public_id", flat=True)[:RENEWED_AT_ONCE_MAX]:
+        try:
+            billing.renew(key=run_id)
+        except LimitReached:
+            # It lapsed while no worker lived; the run was accepted, so it is not taken back.
+            logger.warning("reservation lapsed", run_id=run_id)
+
+
+def drop_orphaned_jobs() -> None:
+    """Jobs whose worker is gone stay `doing` for ever; their runs are deferred anew by `reap`."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "DELETE FROM procrastinate_jobs WHERE status = 'doing' AND worker_id IS NULL"
+            " AND queue_name = %s",
+            [services.RUN_QUEUE],
+        )
+
+
+def _abandoned() -> QuerySet[Run]:
+    pending = ProcrastinateJob.objects.filter(id=OuterRef("job_id"), status="todo")
+    ahead = Run.objects.filter(thread=OuterRef("thread"), ended_at=None, pk__lt=OuterRef("pk"))
+    lost = Q(state=RunState.RUNNING, lease_until__lt=Now())
+    forgotten = Q(state=RunState.QUEUED, created_at__lt=Now() - FORGOTTEN_AFTER) & ~Exists(ahead)
+    return Run.objects.filter(lost | forgotten).exclude(Exists(pending))
+
+
+def _may_resume(run: Run) -> bool:
+    return run.attempt < ATTEMPTS_MAX and run.cancel_requested_at is None
+
+
+def _defer_again(run: Run) -> None:
+    with transaction.atomic():
+        # Of several reapers the first to lock the row defers; the others find a job that waits.
+        mine = Run.objects.select_for_update(skip_locked=True).filter(
+            pk=run.pk, job_id=run.job_id, attempt=run.attempt, ended_at=None
+        )
+        if mine.first() is not None:
+            services.defer_run(run)
+
+
+def _end(run: Run) -> None:
+    stopped = run.cancel_requested_at is not None
+    fault = Fault(
+        code="worker_lost",
+        message="The answer was interrupted twice on our side. Try again.",
+        retryable=True,
+    )
+    try:
+        finish(
+            attempt_of(run, text=run.partial_text),
+            status="stopped" if stopped else "failed",
+            text=run.partial_text,
+            usage=run.usage,
+            error=None if stopped else fault,
+        )
+    except Fenced:
+        logger.info("the run was ended elsewhere", run_id=run.public_id)

@@ -1,0 +1,249 @@
+"""One attempt at a run: the agent's steps turned into events, text and a stored answer."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterable
+from functools import cache
+from typing import Any, Final
+
+import msgspec
+import structlog
+from django.db import Error as DatabaseError
+from pydantic import JsonValue
+from pydantic_ai import Agent, AgentRun
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    PartDeltaEvent,
+    PartEndEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+)
+
+from chat.agents.faults import ModelFault, provider_faults
+from chat.agents.models import LIMITS, ModelChoice, build_agent
+from chat.agents.tools.registry import Call, Tool, ToolContext, ToolFault, run_with_timeout
+from chat.database import in_database
+from chat.delivery.log import Fenced
+from chat.protocol.events import AgentThinking, EventData, Fault, RunStatus, ToolProgress
+from chat.runs import attempts, prompts
+from chat.runs.answer import AnswerText, AnswerTooLong
+from chat.runs.attempts import Attempt
+
+logger = structlog.get_logger(__name__)
+
+RUN_TIMEOUT_S: Final = 300.0
+PROGRESS_CHARS_MAX: Final = 500
+
+TIMED_OUT = Fault(
+    code="run_timeout", message="The answer took longer than five minutes. Ask for less at once.",
+    retryable=True,
+)  # fmt: skip
+TOO_LONG = Fault(
+    code="answer_too_long", message="The answer did not come to an end and was cut.",
+    retryable=True,
+)  # fmt: skip
+OUR_FAULT = Fault(
+    code="internal", message="Something went wrong on our side. You were not charged. Try again.",
+    retryable=True,
+)  # fmt: skip
+NOT_REPLAYABLE = Fault(
+    code="tool_interrupted",
+    message="A tool was interrupted after it may have had its effect. It was not run again.",
+    retryable=True,
+)
+
+
+class CallInterrupted(Exception):
+    """A tool that must not run twice was cut off in an earlier attempt."""
+
+
+class Runner:
+    """Drives the agent for one claimed attempt; nothing here touches a connection."""
+
+    def __init__(self, attempt: Attempt, choice: ModelChoice) -> None:
+        self.attempt = attempt
+        self.choice = choice
+        self.answer = AnswerText(attempt)
+        self.usage: dict[str, int] = {}
+
+    async def run(self) -> None:
+        """Answer, and end the run whatever happens; a cancellation is the caller's to explain."""
+        status: RunStatus = "completed"
+        error: Fault | None = None
+        try:
+            async with asyncio.timeout(RUN_TIMEOUT_S):
+                await self._answer()
+        except TimeoutError:
+            status, error = "failed", TIMED_OUT
+        except AnswerTooLong:
+            status, error = "failed", TOO_LONG
+        except CallInterrupted:
+            status, error = "failed", NOT_REPLAYABLE
+        except ModelFault as fault:
+            status = "failed"
+            error = Fault(code=fault.code, message=fault.message, retryable=fault.retryable)
+        except (asyncio.CancelledError, Fenced, DatabaseError):
+            await self.answer.close()
+            raise
+        except Exception:  # the outermost loop of a run: whatever it was, the user gets an end
+            logger.exception("run failed")
+            status, error = "failed", OUR_FAULT
+        await self.finish(status, error)
+
+    async def finish(self, status: RunStatus, error: Fault | None = None) -> None:
+        await self.answer.close()
+        await in_database(
+            attempts.finish,
+            self.attempt,
+            status=status,
+            text=self.answer.text,
+            usage=self.usage,
+            error=error,
+        )
+
+    async def _answer(self) -> None:
+        opening = await in_database(prompts.opening_of, self.attempt)
+        if not self.choice.builtin and opening.prompt is not None:
+            # Most models stream no thoughts of their own; this one is short and true.
+            await self._emit(AgentThinking(text=self.choice.opening))
+        agent = _agent_of(self.choice)
+        with provider_faults():
+            async with agent.iter(
+                opening.prompt,
+                message_history=opening.history,
+                deps=self._context(opening),
+                usage_limits=LIMITS,
+            ) as agent_run:
+                async for node in agent_run:
+                    if Agent.is_model_request_node(node):
+                        async with node.stream(agent_run.ctx) as stream:
+                            await self._stream(stream)
+                    elif Agent.is_call_tools_node(node):
+                        # The model's answer is complete: from here a later attempt can go on.
+                        await self._checkpoint(agent_run, opening)
+                await self._checkpoint(agent_run, opening)
+
+    async def _stream(self, stream: AsyncIterable[Any]) -> None:
+        async for event in stream:
+            match event:
+                case PartStartEvent(part=TextPart(content=text)) if text:
+                    self.answer.add(text)
+                case PartDeltaEvent(delta=TextPartDelta(content_delta=text)) if text:
+                    self.answer.add(text)
+                case PartEndEvent(part=ThinkingPart(content=text)) if text.strip():
+                    await self._emit(AgentThinking(text=text))
+                case _:
+                    pass
+            if self.answer.lost:
+                raise Fenced
+
+    async def _checkpoint(
+        self, agent_run: AgentRun[ToolContext, str], opening: prompts.Opening
+    ) -> None:
+        new = agent_run.all_messages()[len(opening.history) - opening.own :]
+        used = agent_run.usage
+        # The built-in assistant is no language model: it has no tokens to count.
+        self.usage = (
+            {}
+            if self.choice.builtin
+            else {
+                "requests": used.requests,
+                "input_tokens": used.input_tokens,
+                "output_tokens": used.output_tokens,
+            }
+        )
+        self.answer.flush()
+        await in_database(attempts.checkpoint, self.attempt, self.answer.text, dump_messages(new))
+
+    async def _emit(self, *data: EventData) -> None:
+        self.answer.flush()
+        await in_database(attempts.append, self.attempt, self.answer.text, data)
+
+    def _context(self, opening: prompts.Opening) -> ToolContext:
+        return ToolContext(
+            user_id=self.attempt.user_id,
+            thread_id=self.attempt.thread_id,
+            run_id=self.attempt.run_id,
+            now=opening.now,
+            attachments=opening.attachments,
+            texts=opening.texts,
+            progress=self._progress,
+            account=self._account,
+            around=self._around,
+        )
+
+    async def _progress(self, call_id: str, text: str) -> None:
+        if text.strip():
+            await self._emit(ToolProgress(call_id=call_id, text=text[:PROGRESS_CHARS_MAX]))
+
+    async def _account(self) -> Any:
+        return await in_database(prompts.account_facts, self.attempt.user)
+
+    async def _around(
+        self, call_id: str, tool: Tool, args: dict[str, JsonValue], call: Call
+    ) -> JsonValue:
+        """Run a tool once per `call_id`, over all attempts, between its two events."""
+        self.answer.flush()
+        begun, is_new = await in_database(
+            attempts.begin_call,
+            self.attempt,
+            self.answer.text,
+            call_id=call_id,
+            tool_name=tool.name,
+            args=args,
+        )
+        if begun.status == "ok":
+            result: JsonValue = msgspec.json.decode(begun.result)
+            return result
+        if begun.error:
+            raise ToolFault(begun.error["code"], begun.error["message"])
+        if not is_new and not tool.replayable:
+            raise CallInterrupted
+        started = time.monotonic()
+        try:
+            result = await run_with_timeout(call_id, tool, args, call)
+        except ToolFault as fault:
+            await self._end_call(begun, started, error=_as_error(fault))
+            raise
+        except Exception:  # a tool is anybody's code: its bug ends the call, not the run
+            logger.exception("tool failed", tool_name=tool.name)
+            failed = ToolFault("tool_failed", f"The tool {tool.name} failed unexpectedly.")
+            await self._end_call(begun, started, error=_as_error(failed))
+            raise failed from None
+        await self._end_call(begun, started, result=result)
+        return result
+
+    async def _end_call(
+        self,
+        call: Any,
+        started: float,
+        *,
+        result: JsonValue = None,
+        error: dict[str, str] | None = None,
+    ) -> None:
+        await in_database(
+            attempts.end_call,
+            self.attempt,
+            self.answer.text,
+            call,
+            result=result,
+            error=error,
+            elapsed_ms=int((time.monotonic() - started) * 1000),
+        )
+
+
+def _as_error(fault: ToolFault) -> dict[str, str]:
+    return {"code": fault.code, "message": fault.message}
+
+
+@cache
+def _agent_of(choice: ModelChoice) -> Agent[ToolContext, str]:
+    """One agent a process for each choice: it holds a pool of connections to the provider."""
+    return build_agent(choice)
+
+
+def dump_messages(messages: list[ModelMessage]) -> str:
+    return ModelMessagesTypeAdapter.dump_json(messages).decode()

@@ -1,0 +1,264 @@
+"""What a user may do to threads: post, stop, upload; each in one transaction."""
+
+import hashlib
+from typing import Final
+
+from django.core.files.base import File as DjangoFile
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+from msgspec import Struct
+from procrastinate.contrib.django import app as jobs
+
+from accounts.models import User
+from accounts.selectors import must_verify_email
+from billing import services as billing
+from chat import selectors
+from chat.delivery import bell, log
+from chat.errors import (
+    AddressUnverified,
+    ClientIDReused,
+    FileNotFound,
+    QueueFull,
+    RunNotFound,
+    ThreadNotFound,
+)
+from chat.models import File, Message, Role, Run, Thread, new_message_id, new_run_id, public_id
+from chat.protocol.events import (
+    AgentCompleted,
+    AgentStarted,
+    FileRef,
+    MessageCreated,
+    NewEvent,
+    RunQueued,
+)
+from chat.protocol.frames import Threads, encode, encode_value
+from chat.runs.lifecycle import ACTIVE, TERMINAL, UNFINISHED, RunState
+from netra.ids import RunID, ThreadID
+
+QUEUED_RUNS_MAX: Final = 50
+TITLE_CHARS: Final = 60
+# The billing feature that one run uses up.
+RUN_FEATURE: Final = "runs_month"
+RUN_QUEUE: Final = "runs"
+RUN_TASK: Final = "chat.runs.tasks.execute_run"
+
+
+class Posted(Struct, frozen=True, kw_only=True):
+    """What became of a message; a repeated one is answered with the first result."""
+
+    message_id: str
+    thread_id: str
+    run_id: str
+    seq: int
+    duplicate: bool
+
+
+class Outgoing(Struct, frozen=True, kw_only=True):
+    """A message as its sender asked for it; `digest` tells a retry from a reused id."""
+
+    client_id: str
+    text: str
+    thread_id: str | None = None
+    files: tuple[str, ...] = ()
+    interrupt: bool = False
+
+    @property
+    def digest(self) -> str:
+        body = encode_value((self.thread_id, self.text, self.files))
+        return hashlib.sha256(body.encode()).hexdigest()
+
+
+def post_message(*, user: User, message: Outgoing) -> Posted:
+    """Store a message with its run and its job; exactly once per `client_id`.
+
+    Raises AddressUnverified, ThreadNotFound, FileNotFound, ClientIDReused, QueueFull, and
+    billing's LimitReached.
+    """
+    try:
+        with transaction.atomic():
+            return _posted_before(user, message) or _post(user, message)
+    except IntegrityError as error:
+        # Another connection stored the same client_id between our look and our insert.
+        if "message_client_id_once" not in str(error):
+            raise
+    posted = _posted_before(user, message)
+    if posted is None:
+        raise ClientIDReused
+    return posted
+
+
+def stop_run(*, user: User, run_id: str) -> Run:
+    """Ask a run to stop; one that waits ends here, one that runs is told. Idempotent."""
+    known = public_id(RunID, run_id)
+    run = known and Run.objects.filter(public_id=known, user=user).select_related("thread").first()
+    if not run:
+        raise RunNotFound
+    with transaction.atomic():
+        _stop(run)
+    return run
+
+
+def store_file(*, user: User, name: str, content: "DjangoFile[bytes]") -> File:
+    """Keep an uploaded file for a later message of this user."""
+    file = File(user=user, name=name[:255], bytes=content.size)
+    file.content.save(name, content, save=False)
+    file.save()
+    return file
+
+
+def begin_next_run(*, thread: int) -> None:
+    """Defer the job of the run that waits longest, inside the transaction that freed the thread."""
+    waiting = Run.objects.filter(thread_id=thread, state=RunState.QUEUED).order_by("pk")
+    run = waiting.first()
+    if run is not None:
+        defer_run(run)
+
+
+def defer_run(run: Run) -> None:
+    """Put the run's job on the queue, inside the caller's transaction."""
+    job_id = jobs.configure_task(RUN_TASK, queue=RUN_QUEUE, allow_unknown=True).defer(
+        run_id=run.public_id
+    )
+    Run.objects.filter(pk=run.pk).update(job_id=job_id)
+    run.job_id = job_id
+
+
+def publish_thread_row(*, thread: int, user_id: str) -> None:
+    """Tell the user's sockets how a thread now stands in the list, after commit."""
+    frame = encode(Threads(threads=[selectors.thread_row(thread=thread)]))
+    transaction.on_commit(lambda: bell.ring(bell.UserFrame(user_id=user_id, frame=frame)))
+
+
+def end_waiting_run(run: Run, *, state: RunState) -> bool:
+    """End a run that never started: both of its bracket events, one after the other."""
+    ended = Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(
+        state=state, ended_at=timezone.now()
+    )
+    if not ended:
+        return False
+    billing.release(key=run.public_id)
+    started = AgentStarted(model=run.model, trigger="send")
+    completed = AgentCompleted(status="stopped", message_id=None, usage={})
+    log.append(
+        thread=run.thread_id,
+        thread_id=run.thread.public_id,
+        events=[
+            NewEvent(data=data, run_id=run.public_id, agent_name=run.agent_name or None)
+            for data in (started, completed)
+        ],
+    )
+    begin_next_run(thread=run.thread_id)
+    publish_thread_row(thread=run.thread_id, user_id=run.user.public_id)
+    return True
+
+
+def _posted_before(user: User, message: Outgoing) -> Posted | None:
+    row = (
+        Message.objects.filter(user=user, client_id=message.client_id)
+        .select_related("thread", "run")
+        .first()
+    )
+    if row is None:
+        return None
+    if row.request_digest != message.digest or row.run is None:
+        raise ClientIDReused
+    return Posted(
+        message_id=row.public_id,
+        thread_id=row.thread.public_id,
+        run_id=row.run.public_id,
+        seq=row.seq,
+        duplicate=True,
+    )
+
+
+def _post(user: User, message: Outgoing) -> Posted:
+    if must_verify_email(user):
+        raise AddressUnverified
+    files = selectors.files_of(user=user.pk, file_ids=message.files)
+    if len(files) != len(set(message.files)):
+        raise FileNotFound
+    thread = _thread_of(user, message)
+    run_id = new_run_id()
+    billing.reserve(user=user, feature=RUN_FEATURE, amount=1, key=run_id)
+    if message.interrupt:
+        for active in Run.objects.filter(thread=thread, state__in=sorted(ACTIVE)):
+            _stop(active)
+    message_id = new_message_id()
+    created = MessageCreated(
+        message_id=message_id,
+        role="user",
+        text=message.text,
+        client_id=message.client_id,
+        files=tuple(FileRef(file_id=f.public_id, name=f.name, bytes=f.bytes) for f in files),
+    )
+    [stored] = log.append(
+        thread=thread.pk, thread_id=thread.public_id, events=[NewEvent(data=created)]
+    )
+    # The append holds the thread's row from here on: what follows sees every earlier run.
+    ahead = Run.objects.filter(thread=thread, state__in=sorted(UNFINISHED)).count()
+    if ahead > QUEUED_RUNS_MAX:
+        raise QueueFull
+    run = Run.objects.create(public_id=run_id, thread=thread, user=user)
+    row = Message.objects.create(
+        public_id=message_id,
+        thread=thread,
+        user=user,
+        run=run,
+        role=Role.USER,
+        text=message.text,
+        seq=stored.seq,
+        client_id=message.client_id,
+        request_digest=message.digest,
+    )
+    if files:
+        File.objects.filter(pk__in=[file.pk for file in files]).update(message=row)
+    _queue(run, thread, message_id, ahead)
+    publish_thread_row(thread=thread.pk, user_id=user.public_id)
+    return Posted(
+        message_id=message_id,
+        thread_id=thread.public_id,
+        run_id=run_id,
+        seq=stored.seq,
+        duplicate=False,
+    )
+
+
+def _queue(run: Run, thread: Thread, message_id: str, ahead: int) -> None:
+    if not ahead:
+        defer_run(run)
+        return
+    queued = RunQueued(message_id=message_id, position=ahead)
+    log.append(
+        thread=thread.pk,
+        thread_id=thread.public_id,
+        events=[NewEvent(data=queued, run_id=run.public_id)],
+    )
+
+
+def _thread_of(user: User, message: Outgoing) -> Thread:
+    if message.thread_id is None:
+        return Thread.objects.create(user=user, title=_title_from(message.text))
+    known = public_id(ThreadID, message.thread_id)
+    thread = known and Thread.objects.filter(public_id=known, user=user).first()
+    if not thread:
+        raise ThreadNotFound
+    return thread
+
+
+def _title_from(text: str) -> str:
+    line = next((part for part in text.splitlines() if part.strip()), "")
+    words = " ".join(line.split())
+    if len(words) <= TITLE_CHARS:
+        return words
+    return words[:TITLE_CHARS].rsplit(" ", 1)[0] + "…"
+
+
+def _stop(run: Run) -> None:
+    if run.state in TERMINAL or end_waiting_run(run, state=RunState.STOPPED):
+        return
+    Run.objects.filter(pk=run.pk, state__in=sorted(UNFINISHED), cancel_requested_at=None).update(
+        cancel_requested_at=timezone.now()
+    )
+    job_id = Run.objects.values_list("job_id", flat=True).get(pk=run.pk)
+    if job_id is not None:
+        jobs.job_manager.cancel_job_by_id(job_id, abort=True)

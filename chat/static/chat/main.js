@@ -1,0 +1,169 @@
+// The chat page: reads its configuration, joins the session to the views, draws once a frame.
+
+import { createDrafts } from "./drafts.js";
+import { Session } from "./session.js";
+import { createStore, currentThread } from "./store.js";
+import { activeRun } from "./thread.js";
+import { Composer } from "./view/composer.js";
+import { Conversation } from "./view/conversation.js";
+import { takeDrops } from "./view/drop.js";
+import { setText } from "./view/element.js";
+import { showExamples } from "./view/examples.js";
+import {
+  closeMenusOutside,
+  createAnnouncer,
+  createDrawer,
+  createThemeChoice,
+} from "./view/page.js";
+import { createStatus } from "./view/status.js";
+import { createThreadList } from "./view/thread_list.js";
+
+const byId = (id) => document.getElementById(id);
+const config = JSON.parse(byId("netra-config").textContent);
+const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+// A frame of drawing may not take more than this share of the time.
+const DRAW_SHARE = 0.25;
+const DRAW_PAUSE_MAX_MS = 500;
+
+let shown = null; // key of the thread on the screen
+let isDrawing = false;
+let restUntil = 0;
+let wasReady = false;
+
+const store = createStore();
+const session = new Session({
+  store,
+  url: `${scheme}//${location.host}${config.socket_path}`,
+  storage: sessionStorage,
+});
+const drawer = createDrawer({
+  app: byId("app"),
+  opener: byId("open-drawer"),
+  scrim: byId("scrim"),
+});
+const threads = createThreadList({
+  list: byId("threads"),
+  empty: byId("threads-empty"),
+  onOpen: (thread_id) => go(thread_id),
+});
+const composer = new Composer({
+  root: byId("composer"),
+  config,
+  drafts: createDrafts(sessionStorage),
+  onSend: (message) => {
+    session.send(message);
+    conversation.toEnd();
+  },
+  onStop: () => session.stop(),
+});
+const conversation = new Conversation({
+  region: byId("conversation"),
+  jump: byId("jump"),
+  empty: byId("empty"),
+  actions: {
+    onRetry: (client_id) => session.retry(client_id),
+    onEdit: (client_id) => composer.edit(session.withdraw(client_id)),
+  },
+});
+const status = createStatus({
+  status: byId("connection"),
+  banner: byId("banner"),
+  loginUrl: "/accounts/login/",
+  onReconnect: () => session.reconnect(),
+  onDismiss: () => store.dispatch({ type: "page.dismiss" }),
+});
+const announcer = createAnnouncer(byId("announcer"));
+
+function open(thread_id) {
+  session.open(thread_id);
+  composer.open(thread_id);
+  shown = store.state.current;
+}
+
+function go(thread_id) {
+  if (thread_id !== (currentThread(store.state)?.thread_id ?? null)) {
+    history.pushState(null, "", pathOf(thread_id));
+    open(thread_id);
+  }
+  drawer.close();
+  composer.focus();
+}
+
+function pathOf(thread_id) {
+  return thread_id === null ? "/chat/" : `/chat/${encodeURIComponent(thread_id)}/`;
+}
+
+function threadOfPath() {
+  const match = /^\/chat\/([^/]+)\/$/.exec(location.pathname);
+  return match ? decodeURIComponent(match[1]) : null;
+}
+
+// The thread on the screen got its id; everything else about it stays.
+function nameThread({ thread_id }) {
+  shown = store.state.current;
+  history.replaceState(null, "", pathOf(thread_id));
+  composer.named(thread_id);
+}
+
+function draw(state) {
+  const thread = currentThread(state);
+  if (state.current !== shown) nameThread(thread);
+  status.update(state.connection, state.notice);
+  threads.update(state);
+  conversation.update(state.current, thread);
+  composer.update({ isRunning: activeRun(thread) !== null });
+  announcer.update(state.current, thread);
+  const title = state.list.find((row) => row.thread_id === state.current)?.title || "New thread";
+  setText(byId("title"), title);
+  document.title = `${title} · Netra`;
+  if (state.entitlements) setText(byId("tier"), state.entitlements.tier);
+  byId("tier").hidden = !state.entitlements;
+}
+
+function drawNow() {
+  isDrawing = false;
+  const began = performance.now();
+  draw(store.state);
+  const cost = performance.now() - began;
+  restUntil = performance.now() + Math.min(DRAW_PAUSE_MAX_MS, cost / DRAW_SHARE - cost);
+}
+
+function drawSoon() {
+  if (isDrawing) return;
+  isDrawing = true;
+  const wait = restUntil - performance.now();
+  if (wait > 16) setTimeout(() => requestAnimationFrame(drawNow), wait);
+  else requestAnimationFrame(drawNow);
+}
+
+async function loadThreads() {
+  try {
+    const answer = await fetch(config.threads_url, { headers: { Accept: "application/json" } });
+    if (answer.ok) store.dispatch({ type: "page.list", ...(await answer.json()) });
+  } catch {
+    // No network: the list is loaded with the next connection.
+  }
+}
+
+// What happened to the list while there was no connection is not replayed.
+function reloadWhenReady({ connection }) {
+  const isReady = connection.status === "ready" || connection.status === "degraded";
+  if (isReady && !wasReady) loadThreads();
+  wasReady = isReady;
+}
+
+store.subscribe(drawSoon);
+store.subscribe(reloadWhenReady);
+closeMenusOutside();
+createThemeChoice([...document.querySelectorAll("[data-choose-theme]")]);
+showExamples({ root: byId("examples"), config, composer });
+takeDrops({ overlay: byId("drop"), onFiles: (files) => composer.addAll(files) });
+byId("new-thread").addEventListener("click", () => go(null));
+window.addEventListener("popstate", () => open(threadOfPath()));
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Escape") session.stop();
+});
+session.start();
+open(config.thread_id);
+loadThreads();
+if (matchMedia("(hover: hover)").matches) composer.focus();

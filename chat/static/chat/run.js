@@ -1,0 +1,154 @@
+// One run as the page knows it: pure functions from a run and a piece of news to the next run.
+
+import { countPoints, indexOfPoint } from "./text.js";
+
+/** The states a run never leaves. */
+export const ENDED = new Set(["completed", "stopped", "failed", "limit"]);
+
+/**
+ * A run nothing is known of yet.
+ * `textAttempt` belongs to the text: the first delta of a higher attempt cuts it (DESIGN 4d).
+ */
+export function newRun(run_id, seq) {
+  return {
+    run_id,
+    seq,
+    agent_name: "",
+    model: "",
+    status: "running",
+    attempt: 1,
+    textAttempt: 0,
+    text: "",
+    length: 0,
+    thinking: "",
+    calls: [],
+    message_id: null,
+    sha256: null,
+    error: null,
+    usage: null,
+    started_at: null,
+    ended_at: null,
+  };
+}
+
+/** The run after one event of the log; events that are not about runs leave it as it is. */
+export function applyEvent(run, event) {
+  const apply = EVENTS[event.type];
+  return apply ? { ...run, ...apply(run, event.data, event) } : run;
+}
+
+/**
+ * The run after a delta, and whether text is missing before it.
+ * @returns {{run: object, hole: boolean}}
+ */
+export function applyDelta(run, delta) {
+  if (ENDED.has(run.status) || run.message_id !== null || delta.attempt < run.textAttempt) {
+    return { run, hole: false };
+  }
+  if (delta.offset > run.length) return { run, hole: true };
+  const cut = delta.attempt > run.textAttempt ? delta.offset : run.length;
+  const kept = cut === run.length ? run.text : run.text.slice(0, indexOfPoint(run.text, cut));
+  const known = cut - delta.offset;
+  const fresh = delta.text.slice(indexOfPoint(delta.text, known));
+  const next = {
+    ...run,
+    textAttempt: delta.attempt,
+    text: kept + fresh,
+    length: cut + countPoints(fresh),
+  };
+  return { run: next, hole: false };
+}
+
+/** The run that a snapshot's assistant message tells of. */
+export function runOfMessage(message) {
+  return {
+    ...newRun(message.run_id ?? message.message_id, message.seq),
+    status: message.status,
+    message_id: message.message_id,
+    text: message.text,
+    length: countPoints(message.text),
+    thinking: message.thinking ?? "",
+    calls: (message.tool_calls ?? []).map(callOf),
+    error: message.error ?? null,
+    usage: message.usage ?? null,
+    ended_at: message.ts,
+  };
+}
+
+/** The run that a snapshot's `active_run` tells of, keeping text already held of that attempt. */
+export function runOfSnapshot(active, held, seq) {
+  const sameText = held !== undefined && held.textAttempt === active.attempt;
+  return {
+    ...newRun(active.run_id, held?.seq ?? seq),
+    agent_name: active.agent_name ?? "",
+    status: active.status,
+    attempt: active.attempt,
+    thinking: active.thinking ?? "",
+    calls: (active.tool_calls ?? []).map(callOf),
+    started_at: active.started_at ?? null,
+    ...(sameText ? { text: held.text, length: held.length, textAttempt: held.textAttempt } : {}),
+  };
+}
+
+const EVENTS = {
+  run_queued: () => ({ status: "queued" }),
+  run_resumed: (run, data) => ({ status: "running", attempt: data.attempt }),
+  agent_started: (run, data, event) => ({
+    status: "running",
+    model: data.model ?? "",
+    agent_name: event.agent_name ?? "",
+    started_at: event.ts,
+  }),
+  agent_thinking: (run, data) => ({ thinking: joinThinking(run.thinking, data.text) }),
+  tool_call: (run, data) => ({ calls: upsertCall(run.calls, { ...data, status: "running" }) }),
+  tool_executing: (run, data) => ({ calls: upsertCall(run.calls, { ...data, status: "running" }) }),
+  tool_progress: (run, data) => ({
+    calls: upsertCall(run.calls, { call_id: data.call_id, progress: data.text ?? "" }),
+  }),
+  tool_completed: (run, data) => ({ calls: upsertCall(run.calls, data) }),
+  approval_required: (run, data) => ({
+    status: "waiting",
+    calls: upsertCall(run.calls, { ...data, status: "waiting" }),
+  }),
+  approval_resolved: (run, data) => ({
+    status: "running",
+    calls: upsertCall(run.calls, { call_id: data.call_id, status: "running" }),
+  }),
+  message_created: (run, data) => ({
+    message_id: data.message_id,
+    text: data.text,
+    length: countPoints(data.text),
+  }),
+  message_completed: (run, data) => ({ sha256: data.sha256 ?? null }),
+  usage_updated: (run, data) => ({ usage: data.usage }),
+  agent_completed: (run, data, event) => ({
+    status: data.status,
+    error: data.error ?? null,
+    usage: data.usage ?? run.usage,
+    calls: run.calls.map(closedCall),
+    ended_at: event.ts,
+  }),
+};
+
+function callOf(call) {
+  return { tool_name: "", args: null, progress: "", ...call };
+}
+
+function upsertCall(calls, call) {
+  const index = calls.findIndex((each) => each.call_id === call.call_id);
+  if (index < 0) return [...calls, callOf(call)];
+  return calls.map((each, i) => (i === index ? { ...each, ...call } : each));
+}
+
+// A run that has ended executes nothing more, whatever its last news of a call was.
+function closedCall(call) {
+  return call.status === "running" || call.status === "waiting"
+    ? { ...call, status: "stopped" }
+    : call;
+}
+
+// Thinking comes in pieces of a stream or in whole sentences; only the latter need a break.
+function joinThinking(before, text) {
+  const breaks = /[.!?:…]$/.test(before) && !/^\s/.test(text);
+  return breaks ? `${before}\n${text}` : before + text;
+}

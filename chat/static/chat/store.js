@@ -1,0 +1,207 @@
+// The page's state: a pure reducer over frames of the server and actions of the page. No DOM.
+
+import {
+  applyAck,
+  applyEvents,
+  applyHead,
+  applyRefusal,
+  applySnapshot,
+  applyTextDelta,
+  newThread,
+  wanting,
+} from "./thread.js";
+
+// Threads whose content stays in memory; the least recently opened go first.
+export const THREADS_KEPT_MAX = 20;
+
+/** State before anything has happened. `threads` maps a thread's key to what is known of it. */
+export function initialState() {
+  return {
+    connection: { status: "connecting", note: "", final: null, services: null },
+    user: null,
+    entitlements: null,
+    limits: null,
+    current: null,
+    threads: {},
+    list: [],
+    listLoaded: false,
+    notice: null,
+  };
+}
+
+/** The state after one frame or action; an unknown type changes nothing. */
+export function reduce(state, action) {
+  const step = STEPS[action.type];
+  return step ? step(state, action) : state;
+}
+
+/** Holds the state and tells its listeners of every change. */
+export function createStore() {
+  let state = initialState();
+  const listeners = new Set();
+  return {
+    get state() {
+      return state;
+    },
+    dispatch(action) {
+      const next = reduce(state, action);
+      if (next === state) return;
+      state = next;
+      for (const listener of listeners) listener(state);
+    },
+    subscribe(listener) {
+      listeners.add(listener);
+      return () => listeners.delete(listener);
+    },
+  };
+}
+
+/** Last seq applied per thread, for `seen`. */
+export function heads(state) {
+  const known = Object.values(state.threads).filter((each) => each.thread_id && each.seq !== null);
+  return Object.fromEntries(known.map((each) => [each.thread_id, each.seq]));
+}
+
+/** The thread on the screen, or null. */
+export function currentThread(state) {
+  return state.threads[state.current] ?? null;
+}
+
+const STEPS = {
+  // Frames of the server
+  ready: (state, frame) => ({
+    ...state,
+    user: frame.user,
+    entitlements: frame.entitlements,
+    limits: frame.limits,
+    connection: { ...state.connection, services: frame.services },
+    threads: mapThreads(state.threads, (each) => ({ ...each, asked: false, behind: null })),
+    list: markRunning(state.list, frame.active_runs ?? []),
+  }),
+  state: (state, frame) => ({
+    ...state,
+    connection: { ...state.connection, services: frame.services },
+  }),
+  account: (state, frame) => ({ ...state, entitlements: frame.entitlements ?? frame }),
+  threads: (state, frame) => ({ ...state, list: mergeList(state.list, frame.threads) }),
+  events: (state, frame) => withThread(adopted(state, frame), frame.thread_id, applyEvents, frame),
+  delta: (state, frame) => withThread(state, frame.thread_id, applyTextDelta, frame),
+  snapshot: (state, frame) => withThread(state, frame.thread_id, applySnapshot, frame),
+  pong: (state, frame) => {
+    const heard = frame.heads ?? {};
+    const threads = mapThreads(state.threads, (each) =>
+      each.thread_id in heard ? applyHead(each, heard[each.thread_id]) : each,
+    );
+    return { ...state, threads };
+  },
+  ack: (state, frame) => {
+    const key = keyOfPending(state, frame.client_id);
+    if (key === null) return state;
+    return withThread(named(state, key, frame.thread_id), frame.thread_id, applyAck, frame);
+  },
+  error: (state, frame) => {
+    const key = frame.client_id ? keyOfPending(state, frame.client_id) : null;
+    if (key !== null) return withThread(state, key, applyRefusal, frame);
+    const current = currentThread(state);
+    if (frame.code === "not_found" && current?.thread_id && current.seq === null) {
+      return withThread(state, state.current, (thread) => ({ ...thread, missing: true }));
+    }
+    return { ...state, notice: { code: frame.code, message: frame.message } };
+  },
+
+  // Actions of the page
+  "page.connection": (state, { status, note, final }) => ({
+    ...state,
+    connection: { ...state.connection, status, note: note ?? "", final: final ?? null },
+  }),
+  "page.list": (state, { threads }) => ({
+    ...state,
+    listLoaded: true,
+    list: mergeList(state.list, threads),
+  }),
+  "page.open": (state, { key, thread_id }) => {
+    const thread = state.threads[key] ?? newThread(thread_id ?? null, thread_id ? null : 0);
+    const { [key]: _, ...others } = state.threads;
+    return { ...state, current: key, notice: null, threads: kept({ ...others, [key]: thread }) };
+  },
+  "page.send": (state, { key, entry }) =>
+    withThread(state, key, (thread) => ({
+      ...thread,
+      notice: null,
+      pending: [
+        ...thread.pending.filter((each) => each.client_id !== entry.client_id),
+        { ...entry, status: "pending" },
+      ],
+    })),
+  "page.discard": (state, { client_id }) => {
+    const key = keyOfPending(state, client_id);
+    if (key === null) return state;
+    return withThread(state, key, (thread) => ({
+      ...thread,
+      pending: thread.pending.filter((each) => each.client_id !== client_id),
+    }));
+  },
+  "page.asked": (state, { thread_id }) =>
+    withThread(state, thread_id, (thread) => ({ ...thread, wants: null, asked: true })),
+  "page.misfit": (state, { thread_id }) =>
+    withThread(state, thread_id, (thread) => wanting(thread, "snapshot")),
+  "page.dismiss": (state) => ({ ...state, notice: null }),
+};
+
+function withThread(state, key, apply, frame) {
+  const thread = state.threads[key];
+  if (thread === undefined) return state;
+  const next = apply(thread, frame);
+  return next === thread ? state : { ...state, threads: { ...state.threads, [key]: next } };
+}
+
+// Events of a thread this page has just made can come before the ack that names it.
+function adopted(state, frame) {
+  const client_id = frame.events[0]?.data.client_id;
+  if (!client_id || state.threads[frame.thread_id] !== undefined) return state;
+  const key = keyOfPending(state, client_id);
+  return key === null ? state : named(state, key, frame.thread_id);
+}
+
+function named(state, key, thread_id) {
+  if (key === thread_id) return state;
+  const { [key]: thread, ...others } = state.threads;
+  const held = others[thread_id] ?? { ...thread, thread_id, pending: [] };
+  const pending = [...held.pending, ...thread.pending].map((each) => ({ ...each, thread_id }));
+  return {
+    ...state,
+    current: state.current === key ? thread_id : state.current,
+    threads: { ...others, [thread_id]: { ...held, pending } },
+  };
+}
+
+function keyOfPending(state, client_id) {
+  const entries = Object.entries(state.threads);
+  const found = entries.find(([, thread]) =>
+    thread.pending.some((each) => each.client_id === client_id),
+  );
+  return found ? found[0] : null;
+}
+
+function kept(threads) {
+  const entries = Object.entries(threads);
+  const surplus = Math.max(0, entries.length - THREADS_KEPT_MAX);
+  const isHeld = ([, thread], index) => index >= surplus || thread.pending.length > 0;
+  return Object.fromEntries(entries.filter(isHeld));
+}
+
+function mapThreads(threads, apply) {
+  return Object.fromEntries(Object.entries(threads).map(([key, each]) => [key, apply(each)]));
+}
+
+function mergeList(list, rows) {
+  const merged = new Map(list.map((row) => [row.thread_id, row]));
+  for (const row of rows) merged.set(row.thread_id, { ...merged.get(row.thread_id), ...row });
+  const newestFirst = (a, b) => b.updated_at.localeCompare(a.updated_at);
+  return [...merged.values()].sort(newestFirst);
+}
+
+function markRunning(list, activeRuns) {
+  const running = new Set(activeRuns.map((each) => each.thread_id));
+  return list.map((row) => ({ ...row, running: running.has(row.thread_id) }));
+}

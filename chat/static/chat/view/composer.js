@@ -1,0 +1,142 @@
+// Where a message is written: it grows, keeps its draft, takes files, sends and stops.
+
+import { isTooLong, nameOfPaste } from "../files.js";
+import { countPoints } from "../text.js";
+import { Attachments } from "./attachments.js";
+import { setText } from "./element.js";
+import { numberWords } from "./words.js";
+
+const COUNTER_FROM = 0.8; // of the limit
+const HEIGHT_MAX_PX = 260;
+
+export class Composer {
+  #parts;
+  #limit;
+  #drafts;
+  #onSend;
+  #attachments;
+  #thread_id = null;
+  #isShown = false;
+
+  /**
+   * @param {object} options
+   * @param {HTMLElement} options.root the composer's form
+   * @param {object} options.config the page's configuration
+   * @param {object} options.drafts
+   * @param {(message: {text: string, files: object[]}) => void} options.onSend
+   * @param {() => void} options.onStop
+   */
+  constructor({ root, config, drafts, onSend, onStop }) {
+    const named = [...root.querySelectorAll("[data-part]")];
+    this.#parts = Object.fromEntries(named.map((node) => [node.dataset.part, node]));
+    this.#limit = config.limits.text;
+    this.#drafts = drafts;
+    this.#onSend = onSend;
+    const onChange = () => this.#changed();
+    this.#attachments = new Attachments({ list: this.#parts.files, config, onChange });
+    this.#listen(root, onStop);
+  }
+
+  /** Shows the draft of a thread; null is the thread that does not exist yet. */
+  open(thread_id) {
+    this.#isShown = false;
+    this.#thread_id = thread_id;
+    this.#show(this.#drafts.read(thread_id));
+    this.#isShown = true;
+  }
+
+  /** The thread on the screen has got its id; its draft goes with it. */
+  named(thread_id) {
+    this.#drafts.write(this.#thread_id, { text: "", files: [] });
+    this.#thread_id = thread_id;
+    this.#changed();
+  }
+
+  /** Puts a message back to be changed. */
+  edit(message) {
+    this.#show(message);
+    this.focus();
+  }
+
+  /** Writes the text of an example; what is attached stays. */
+  write(text) {
+    this.#parts.text.value = text;
+    this.#changed();
+  }
+
+  /** Uploads a file as if it had been chosen; resolves with whether it arrived. */
+  add(file) {
+    return this.#attachments.add(file);
+  }
+
+  addAll(files) {
+    for (const file of files) this.add(file);
+  }
+
+  submit() {
+    if (this.#parts.send.disabled) return;
+    const message = { text: this.#parts.text.value, files: this.#attachments.files };
+    this.#show({ text: "", files: [] });
+    this.#onSend(message);
+    this.focus();
+  }
+
+  focus() {
+    this.#parts.text.focus();
+  }
+
+  update({ isRunning }) {
+    this.#parts.stop.hidden = !isRunning;
+  }
+
+  #show({ text, files }) {
+    this.#parts.text.value = text;
+    this.#attachments.show(files);
+  }
+
+  #changed() {
+    const { text, send, counter } = this.#parts;
+    const length = countPoints(text.value);
+    const isOver = length > this.#limit;
+    send.disabled = text.value.trim() === "" || isOver || this.#attachments.isUploading;
+    setText(counter, `${numberWords(length)} of ${numberWords(this.#limit)}`);
+    counter.hidden = length < this.#limit * COUNTER_FROM;
+    counter.classList.toggle("field__error", isOver);
+    text.setAttribute("aria-invalid", String(isOver));
+    text.style.height = "auto";
+    text.style.height = `${Math.min(text.scrollHeight, HEIGHT_MAX_PX)}px`;
+    const { files } = this.#attachments;
+    if (this.#isShown) this.#drafts.write(this.#thread_id, { text: text.value, files });
+  }
+
+  #listen(root, onStop) {
+    const { text, stop, attach, file } = this.#parts;
+    root.addEventListener("submit", (event) => {
+      event.preventDefault();
+      this.submit();
+    });
+    text.addEventListener("input", () => this.#changed());
+    text.addEventListener("paste", (event) => this.#paste(event));
+    text.addEventListener("keydown", (event) => {
+      // Enter that ends an input method's composition is not ours.
+      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      event.preventDefault();
+      this.submit();
+    });
+    stop.addEventListener("click", onStop);
+    attach.addEventListener("click", () => file.click());
+    file.addEventListener("change", () => {
+      this.addAll(file.files);
+      file.value = "";
+    });
+  }
+
+  #paste(event) {
+    const { files } = event.clipboardData;
+    const text = event.clipboardData.getData("text/plain");
+    if (files.length === 0 && !isTooLong(text, this.#limit)) return;
+    event.preventDefault();
+    const pasted = () => [new File([text], nameOfPaste(text), { type: "text/plain" })];
+    this.addAll(files.length > 0 ? files : pasted());
+  }
+}

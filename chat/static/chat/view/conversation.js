@@ -1,0 +1,135 @@
+// The conversation: one article per message, kept at its end while the reader is there.
+
+import { timeline } from "../thread.js";
+import { createAnswer } from "./answer.js";
+import { element, setChildren } from "./element.js";
+import { createQuestion } from "./question.js";
+
+const AT_END_PX = 64;
+const COPIED_FOR_MS = 1_500;
+
+export class Conversation {
+  #region;
+  #jump;
+  #empty;
+  #actions;
+  #list = element("div", { class: "conversation__list" });
+  #state = element("div", { class: "conversation__state" });
+  #views = new Map();
+  #shownKey = null;
+  #shownThread = null;
+  #follows = true;
+
+  /**
+   * @param {object} options
+   * @param {HTMLElement} options.region the scrolling region "Conversation"
+   * @param {HTMLElement} options.jump the button that leads to the end
+   * @param {HTMLElement} options.empty what a new thread shows
+   * @param {object} options.actions passed to the messages
+   */
+  constructor({ region, jump, empty, actions }) {
+    this.#region = region;
+    this.#jump = jump;
+    this.#empty = empty;
+    this.#actions = actions;
+    region.append(this.#list, this.#state);
+    region.addEventListener("click", (event) => {
+      copyCode(event);
+      // What the reader opens stays where it is.
+      if (event.target.closest("summary")) this.#follows = false;
+    });
+    region.addEventListener("scroll", () => this.#showJump(!this.#isAtEnd()));
+    jump.addEventListener("click", () => {
+      this.toEnd();
+      region.focus();
+    });
+    // After layout and before paint: whatever made the list grow, its height is known already.
+    new ResizeObserver(() => this.#grown()).observe(this.#list);
+  }
+
+  toEnd() {
+    this.#region.scrollTop = this.#region.scrollHeight;
+    this.#showJump(false);
+  }
+
+  update(key, thread) {
+    if (thread === this.#shownThread && key === this.#shownKey) return;
+    const items = timeline(thread);
+    this.#showItems(items);
+    const isLoading = thread.seq === null && !thread.missing;
+    this.#empty.hidden = items.length > 0 || isLoading || thread.missing;
+    this.#state.replaceChildren(...stateOf(thread, isLoading && items.length === 0));
+    if (key !== this.#shownKey) this.toEnd();
+    this.#shownKey = key;
+    this.#shownThread = thread;
+  }
+
+  #showItems(items) {
+    this.#views = new Map(items.map((item) => [item.key, this.#viewOf(item)]));
+    for (const item of items) this.#views.get(item.key).update(item);
+    setChildren(
+      this.#list,
+      items.map((item) => this.#views.get(item.key).node),
+    );
+  }
+
+  #viewOf(item) {
+    const held = this.#views.get(item.key);
+    if (held) return held;
+    return item.kind === "user" ? createQuestion(this.#actions) : createAnswer();
+  }
+
+  #isAtEnd() {
+    const { scrollHeight, scrollTop, clientHeight } = this.#region;
+    return scrollHeight - scrollTop - clientHeight < AT_END_PX;
+  }
+
+  #grown() {
+    if (this.#follows) this.toEnd();
+    else this.#showJump(!this.#isAtEnd());
+  }
+
+  #showJump(isShown) {
+    this.#follows = !isShown;
+    this.#jump.hidden = !isShown;
+  }
+}
+
+function stateOf(thread, isLoading) {
+  if (thread.missing) return [missingView()];
+  if (isLoading) return [loadingView()];
+  if (!thread.notice) return [];
+  const text = element("p", {}, thread.notice.message);
+  const body = element("div", { class: "alert__body" }, text);
+  return [element("div", { class: "alert alert--warning" }, body)];
+}
+
+function missingView() {
+  const title = element("p", { class: "alert__title" }, "There is no such thread");
+  const text = element("p", {}, "It may have been deleted, or it belongs to another account.");
+  return element("div", { class: "alert" }, element("div", { class: "alert__body" }, title, text));
+}
+
+function loadingView() {
+  const bars = ["short", "long", "long", "middle"].map((length) =>
+    element("div", { class: `skeleton skeleton--${length}` }),
+  );
+  return element("div", { class: "stack", role: "img", "aria-label": "Loading" }, ...bars);
+}
+
+async function copyCode(event) {
+  const button = event.target.closest("[data-copy]");
+  if (button === null) return;
+  const code = button.closest(".code").querySelector("pre");
+  const label = button.querySelector("span");
+  try {
+    await navigator.clipboard.writeText(code.textContent);
+    label.textContent = "Copied";
+  } catch {
+    label.textContent = "Press Ctrl+C";
+    getSelection().selectAllChildren(code);
+  }
+  setTimeout(() => {
+    label.textContent = "Copy";
+  }, COPIED_FOR_MS);
+}

@@ -1,0 +1,35 @@
+// Elements made in one expression; text always becomes text, never markup.
+
+/**
+ * @param {string} tag
+ * @param {Record<string, string | boolean | null | undefined | EventListener>} attributes a
+ *   function becomes a listener, true an empty attribute, false and null none
+ * @param {...(Node | string)} children
+ */
+export function element(tag, attributes = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(attributes)) {
+    if (typeof value === "function") node.addEventListener(name, value);
+    else if (value === true) node.setAttribute(name, "");
+    else if (value !== false && value !== null && value !== undefined)
+      node.setAttribute(name, value);
+  }
+  node.append(...children);
+  return node;
+}
+
+/** Sets the text only when it differs, so that nothing is announced or selected anew. */
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
+
+/**
+ * Makes the children of `parent` exactly `nodes`, in that order, moving only what is out of place.
+ */
+export function setChildren(parent, nodes) {
+  const wanted = new Set(nodes);
+  for (const child of [...parent.children]) if (!wanted.has(child)) child.remove();
+  nodes.forEach((node, index) => {
+    if (parent.children[index] !== node) parent.insertBefore(node, parent.children[index] ?? null);
+  });
+}

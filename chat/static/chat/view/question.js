@@ -1,0 +1,80 @@
+// A message of the user: stored, on its way, queued, or refused with what can be done about it.
+
+import { element, setChildren, setText } from "./element.js";
+import { icon } from "./icons.js";
+import { countWords, sizeWords, timeWords } from "./words.js";
+
+/**
+ * @param {{onRetry: (id: string) => void, onEdit: (id: string) => void}} actions
+ * @returns {{node: HTMLElement, update: (item: object) => void}}
+ */
+export function createQuestion({ onRetry, onEdit }) {
+  const files = element("div", { class: "row message__files" });
+  const text = element("div", { class: "message__text" });
+  const meta = element("p", { class: "message__meta" });
+  const refusal = element("div", { class: "alert alert--danger" });
+  const node = element(
+    "article",
+    { class: "message message--user", "aria-label": "You" },
+    files,
+    text,
+    meta,
+    refusal,
+  );
+  let shown = [];
+
+  function showRefusal(message) {
+    refusal.hidden = message.status !== "refused";
+    if (refusal.hidden) return;
+    const actions = [button("Edit", () => onEdit(message.client_id))];
+    if (message.error.retryable) {
+      actions.unshift(button("Try again", () => onRetry(message.client_id)));
+    }
+    refusal.replaceChildren(icon("alert"), refusalBody(message.error, actions));
+  }
+
+  return {
+    node,
+    update({ message, run, position, isLast }) {
+      const isWaiting = Boolean(isLast) && message.status === "stored";
+      const news = [message, run, position, isWaiting];
+      if (news.every((each, index) => each === shown[index])) return;
+      shown = news;
+      setText(text, message.text);
+      setChildren(files, message.files.map(fileView));
+      files.hidden = message.files.length === 0;
+      setText(meta, metaWords(message, { position, isWaiting }));
+      meta.hidden = meta.textContent === "";
+      node.title = message.ts ? timeWords(message.ts) : "";
+      node.classList.toggle("message--pending", message.status === "pending");
+      node.dataset.status = isWaiting ? "waiting" : message.status;
+      showRefusal(message);
+    },
+  };
+}
+
+function refusalBody({ message, retry_after_s: wait }, actions) {
+  const later = wait ? ` Try again in ${countWords(Math.ceil(wait), "second")}.` : "";
+  return element(
+    "div",
+    { class: "alert__body" },
+    element("p", { class: "alert__title" }, "Not sent"),
+    element("p", {}, message + later),
+    element("div", { class: "alert__actions" }, ...actions),
+  );
+}
+
+function button(label, click) {
+  return element("button", { type: "button", class: "button button--small", click }, label);
+}
+
+function metaWords(message, { position, isWaiting }) {
+  if (message.status === "pending") return "pending";
+  if (isWaiting) return "sent, waiting for the assistant";
+  return position ? `queued, number ${position} in line` : "";
+}
+
+function fileView(file) {
+  const size = element("span", { class: "chip__size" }, sizeWords(file.bytes));
+  return element("span", { class: "chip" }, icon("file"), element("span", {}, file.name), size);
+}

@@ -1,0 +1,48 @@
+"""`manage.py worker`: executes agent runs until told to stop."""
+
+import asyncio
+from typing import Any
+
+import uvloop
+from django.conf import settings
+from django.core.management.base import BaseCommand
+from procrastinate.contrib.django import app
+
+from chat.delivery import bell
+from chat.runs import tasks
+from chat.services import RUN_QUEUE
+
+HEARTBEAT_S = 1.0
+# A worker that missed ten heartbeats is dead; its runs were taken over long before.
+STALLED_AFTER_S = 10.0
+# What a run may still take to end after SIGTERM; others are handed to another worker.
+GRACE_S = 3.0
+
+
+class Command(BaseCommand):
+    help = "Execute agent runs until SIGTERM or Ctrl-C."
+
+    def handle(self, *_args: Any, **_options: Any) -> None:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_work())
+
+
+async def _work() -> None:
+    ringer = bell.attach()
+    beat = asyncio.create_task(tasks.beat())
+    try:
+        # An app of its own: defers inside tasks stay with Django's connection and transactions.
+        worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]  # Django's has it
+        async with worker.open_async():
+            await worker.run_worker_async(
+                queues=[RUN_QUEUE],
+                concurrency=settings.NETRA_WORKER_CONCURRENCY,
+                delete_jobs="always",
+                update_heartbeat_interval=HEARTBEAT_S,
+                stalled_worker_timeout=STALLED_AFTER_S,
+                shutdown_graceful_timeout=GRACE_S,
+            )
+    finally:
+        beat.cancel()
+        await asyncio.gather(beat, return_exceptions=True)
+        await ringer.drained()

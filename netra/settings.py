@@ -1,0 +1,284 @@
+"""Settings of every environment, flat and typed; a wrong value refuses to start."""
+
+import sys
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from csp.constants import NONE, SELF
+from psycopg import ProgrammingError
+from psycopg.conninfo import conninfo_to_dict
+
+from netra import engines, env, logs
+from netra.env import Environment
+
+BASE_DIR = Path(__file__).resolve().parent.parent
+NETRA_ENV = env.environment()
+PRODUCTION = NETRA_ENV is Environment.PRODUCTION
+# Staging runs as production does; development and test get defaults that need no set-up.
+DEPLOYED = NETRA_ENV in (Environment.STAGING, Environment.PRODUCTION)
+VAR_DIR = Path(env.text("NETRA_VAR", str(BASE_DIR / "var"))).absolute()
+
+DEBUG = env.flag("NETRA_DEBUG")
+if DEPLOYED and DEBUG:
+    raise env.EnvError("NETRA_DEBUG", f"must not be set in {NETRA_ENV}")
+DEVELOPMENT_SECRET_KEY = "development-only-key-never-used-in-staging-or-production"  # noqa: S105
+SECRET_KEY = env.secret("NETRA_SECRET_KEY", "" if DEPLOYED else DEVELOPMENT_SECRET_KEY).reveal()
+if DEPLOYED and SECRET_KEY in ("", DEVELOPMENT_SECRET_KEY):
+    raise env.EnvError("NETRA_SECRET_KEY", f"must be set to a key of its own in {NETRA_ENV}")
+if DEPLOYED and len(SECRET_KEY) < 50:
+    raise env.EnvError("NETRA_SECRET_KEY", "must have at least 50 characters")
+ALLOWED_HOSTS = list(
+    env.names("NETRA_ALLOWED_HOSTS", () if DEPLOYED else ("localhost", "127.0.0.1", "[::1]"))
+)
+if DEPLOYED and not ALLOWED_HOSTS:
+    raise env.EnvError("NETRA_ALLOWED_HOSTS", f"must name the hosts that {NETRA_ENV} serves")
+for _provider in ("GOOGLE", "GITHUB", "LINKEDIN"):
+    if PRODUCTION and env.text(f"NETRA_OAUTH_{_provider}_BASE_URL"):
+        raise env.EnvError(
+            f"NETRA_OAUTH_{_provider}_BASE_URL", "points at a test provider: not in production"
+        )
+
+# Processes
+NETRA_SERVER = env.text("NETRA_SERVER", "uvicorn")
+if NETRA_SERVER not in ("uvicorn", "daphne"):
+    raise env.EnvError("NETRA_SERVER", "must be uvicorn or daphne")
+# Threads that do database work for the event loop, in each process.
+NETRA_DB_THREADS = env.integer("NETRA_DB_THREADS", 8, minimum=1, maximum=64)
+NETRA_WORKER_CONCURRENCY = env.integer("NETRA_WORKER_CONCURRENCY", 50, minimum=1, maximum=1000)
+NETRA_RATE_SCALE = env.integer("NETRA_RATE_SCALE", 1, minimum=1)
+NETRA_TESTING = env.flag("NETRA_TESTING")
+
+# Model: with no URL the built-in assistant answers.
+NETRA_MODEL_URL = env.url("NETRA_MODEL_URL", schemes=("http", "https"))
+NETRA_MODEL_KEY = env.secret("NETRA_MODEL_KEY")
+NETRA_MODEL_NAME = env.text("NETRA_MODEL_NAME", "")
+if NETRA_MODEL_URL and not NETRA_MODEL_NAME:
+    raise env.EnvError("NETRA_MODEL_NAME", "must name the model when NETRA_MODEL_URL is set")
+NETRA_ASSISTANT_TOKENS_PER_S = env.integer("NETRA_ASSISTANT_TOKENS_PER_S", 60, minimum=0)
+
+# daphne brings twisted, 0.6 s of imports: only where it serves.
+_DAPHNE = ["daphne"] if NETRA_SERVER == "daphne" or "runserver" in sys.argv else []
+INSTALLED_APPS = [
+    *_DAPHNE,
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.humanize",
+    "django.contrib.messages",
+    "django.contrib.postgres",
+    "django.contrib.sessions",
+    "django.contrib.staticfiles",
+    "accounts",  # before allauth, whose templates it replaces
+    "allauth",
+    "allauth.account",
+    "channels",
+    "csp",
+    "pgtrigger",
+    "procrastinate.contrib.django",
+    "netra",
+    "billing",
+    "chat",
+]
+MIDDLEWARE = [
+    "netra.logs.RequestIDMiddleware",
+    "django.middleware.security.SecurityMiddleware",
+    "whitenoise.middleware.WhiteNoiseMiddleware",
+    "csp.middleware.CSPMiddleware",
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.common.CommonMiddleware",
+    "django.middleware.csrf.CsrfViewMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
+    "django.middleware.clickjacking.XFrameOptionsMiddleware",
+]
+ROOT_URLCONF = "netra.urls"
+ASGI_APPLICATION = "netra.asgi.application"
+TEST_RUNNER = "netra.testing.PytestRunner"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]
+
+# Data: PostgreSQL is the only truth; Valkey or Redis carries doorbells and rate limits.
+_addresses = engines.addresses(VAR_DIR)
+DATABASE_URL = (
+    env.url("DATABASE_URL", schemes=("postgresql", "postgres")) or _addresses.database_url
+)
+REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss", "unix")) or _addresses.redis_url
+
+
+def database(url: str) -> dict[str, Any]:
+    """Django's settings for a PostgreSQL URL, with the bounded pool of DESIGN §5."""
+    parts = _database_parts(url)
+    return {
+        "ENGINE": "django.db.backends.postgresql",
+        "NAME": parts.pop("dbname", "netra"),
+        "USER": parts.pop("user", ""),
+        "PASSWORD": parts.pop("password", ""),
+        "HOST": parts.pop("host", ""),
+        "PORT": parts.pop("port", ""),
+        "CONN_MAX_AGE": 0,
+        "CONN_HEALTH_CHECKS": True,
+        "OPTIONS": {
+            **parts,
+            "connect_timeout": 3,
+            "pool": {"min_size": 2, "max_size": NETRA_DB_THREADS + 8, "timeout": 5},
+        },
+    }
+
+
+def _database_parts(url: str) -> dict[str, Any]:
+    try:
+        return dict(conninfo_to_dict(url))
+    except ProgrammingError:
+        problem = "is no PostgreSQL URL"
+    # Outside of the handler: libpq's own words repeat the password.
+    raise env.EnvError("DATABASE_URL", problem)
+
+
+DATABASES = {"default": database(DATABASE_URL)}
+CHANNEL_LAYERS = {
+    "default": {
+        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "CONFIG": {
+            # Without timeouts a stopped bus hangs every send without end.
+            "hosts": [{"address": REDIS_URL, "socket_timeout": 1, "socket_connect_timeout": 1}],
+            "prefix": "netra",
+        },
+    }
+}
+CACHES = {
+    "default": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": REDIS_URL,
+        # Rate limits may be lost with the bus; sign-in may not.
+        "OPTIONS": {
+            "IGNORE_EXCEPTIONS": True,
+            "SOCKET_TIMEOUT": 1,
+            "SOCKET_CONNECT_TIMEOUT": 1,
+        },
+    }
+}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""  # web defers by name and never imports the tasks
+
+# Files
+STATIC_URL = "/static/"
+# In development and tests the files are served from where they are.
+STATIC_ROOT = VAR_DIR / "static" if DEPLOYED else None
+MEDIA_ROOT = VAR_DIR / "files"
+# Served to nobody by URL: the storage's own addresses are never used.
+MEDIA_URL = "/no-public-media/"
+FILE_BYTES_MAX = 20 * 1024 * 1024
+DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
+WHITENOISE_USE_FINDERS = not DEPLOYED
+# A file edited while the server runs is served as it then is.
+WHITENOISE_AUTOREFRESH = not DEPLOYED
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": (
+            "netra.manifest.ManifestStorage"
+            if DEPLOYED
+            else "django.contrib.staticfiles.storage.StaticFilesStorage"
+        )
+    },
+}
+
+# Accounts (the block that `accounts` depends on)
+AUTH_USER_MODEL = "accounts.User"
+AUTHENTICATION_BACKENDS = ["accounts.backends.PasswordBackend"]
+AUTH_PASSWORD_VALIDATORS = [{"NAME": "accounts.validators.PasswordPolicy"}]
+if NETRA_ENV is Environment.TEST:
+    # A real hash takes half a second on purpose; the suites make thousands.
+    PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+LOGIN_URL = "/accounts/login/"
+LOGIN_REDIRECT_URL = "/chat/"
+ALLAUTH_TRUSTED_PROXY_COUNT = env.integer("NETRA_TRUSTED_PROXIES", 0, minimum=0)
+ACCOUNT_ADAPTER = "accounts.adapters.AccountAdapter"
+ACCOUNT_FORMS = {
+    "signup": "accounts.forms.SignupForm",
+    "change_password": "accounts.forms.ChangePasswordForm",
+}
+ACCOUNT_USER_MODEL_USERNAME_FIELD = None
+ACCOUNT_LOGIN_METHODS = {"email"}
+ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*"]
+ACCOUNT_CHANGE_EMAIL = True
+ACCOUNT_EMAIL_VERIFICATION = "mandatory"
+ACCOUNT_EMAIL_VERIFICATION_BY_CODE_ENABLED = True
+ACCOUNT_EMAIL_VERIFICATION_SUPPORTS_RESEND = 3
+ACCOUNT_EMAIL_CONFIRMATION_AUTHENTICATED_REDIRECT_URL = "/accounts/email/"
+ACCOUNT_PASSWORD_RESET_BY_CODE_ENABLED = True
+ACCOUNT_PASSWORD_RESET_BY_CODE_TIMEOUT = 15 * 60
+ACCOUNT_REAUTHENTICATION_REQUIRED = True
+ACCOUNT_EMAIL_NOTIFICATIONS = True
+ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
+ACCOUNT_SESSION_REMEMBER = True
+ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+ACCOUNT_RATE_LIMITS = False  # allauth's limits wait for a lock; ours are accounts.limits
+# Uses in a window of seconds.
+ACCOUNTS_LIMITS = {
+    "login": (30 * NETRA_RATE_SCALE, 60),
+    "signup": (20 * NETRA_RATE_SCALE, 60),
+    "mail_network": (20 * NETRA_RATE_SCALE, 60),
+    "mail_address": (3 * NETRA_RATE_SCALE, 60),
+}
+# smtp://, smtps:// (TLS from the start) or smtp+tls:// (STARTTLS), with user, password and port.
+_mail = urlsplit(env.url("NETRA_MAIL_URL", "", schemes=("smtp", "smtps", "smtp+tls")))
+EMAIL_BACKEND = (
+    "django.core.mail.backends.smtp.EmailBackend"
+    if _mail.scheme or DEPLOYED
+    else "django.core.mail.backends.console.EmailBackend"
+)
+EMAIL_HOST = _mail.hostname or "localhost"
+EMAIL_PORT = _mail.port or {"smtps": 465, "smtp+tls": 587}.get(_mail.scheme, 25)
+EMAIL_HOST_USER = unquote(_mail.username or "")
+EMAIL_HOST_PASSWORD = unquote(_mail.password or "")
+EMAIL_USE_SSL = _mail.scheme == "smtps"
+EMAIL_USE_TLS = _mail.scheme == "smtp+tls"
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("NETRA_MAIL_FROM", "Netra <no-reply@netra.example>")
+# End of the accounts block
+
+# Security
+SESSION_COOKIE_HTTPONLY = True
+SESSION_COOKIE_SAMESITE = "Lax"
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = DEPLOYED
+SECURE_HSTS_SECONDS = 31_536_000 if DEPLOYED else 0
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = DEPLOYED
+SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DEPLOYED else None
+SECURE_REDIRECT_EXEMPT = [r"^health/"]
+SECURE_REFERRER_POLICY = "same-origin"
+X_FRAME_OPTIONS = "DENY"
+CONTENT_SECURITY_POLICY = {
+    "DIRECTIVES": {
+        "default-src": [SELF],
+        "script-src": [SELF],
+        "style-src": [SELF],
+        "img-src": [SELF, "data:"],
+        "connect-src": [SELF],
+        "object-src": [NONE],
+        "base-uri": [NONE],
+        "form-action": [SELF],
+        "frame-ancestors": [NONE],
+    }
+}
+
+LANGUAGE_CODE = "en"
+TIME_ZONE = "UTC"
+USE_TZ = True
+USE_I18N = True
+
+LOGGING_CONFIG = None
+logs.configure(NETRA_ENV, level=env.choice("NETRA_LOG_LEVEL", logs.Level.INFO))

@@ -1,0 +1,121 @@
+"""What an operator can see and do."""
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.test import Client
+from pytest_django import DjangoAssertNumQueries
+
+from accounts import services
+from accounts.models import AuditEvent, AuditKind, User
+from tests.accounts.people import PASSWORD, sign_in, verified
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def root(client: Client) -> Client:
+    User.objects.create_superuser("root@acme.org", PASSWORD)
+    sign_in(client, "root@acme.org")
+    return client
+
+
+@pytest.fixture
+def support(client: Client) -> Client:
+    user = User.objects.create_user("support@acme.org", PASSWORD, is_staff=True)
+    names = ["view_user", "change_user", "add_user", "view_auditevent"]
+    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    sign_in(client, "support@acme.org")
+    return client
+
+
+def act(client: Client, action: str, *users: User, reason: str = "spam") -> str:
+    fields = {"action": action, "_selected_action": [u.pk for u in users], "reason": reason}
+    return client.post("/admin/accounts/user/", fields, follow=True).content.decode()
+
+
+def test_users_are_found_by_address_and_public_id(root: Client) -> None:
+    ada, bob = verified("ada@acme.org"), verified("bob@acme.org")
+    for query in ("ADA@acme.org", "ada", ada.public_id):
+        page = root.get("/admin/accounts/user/", {"q": query}).content.decode()
+        assert ada.public_id in page
+        assert bob.public_id not in page
+
+
+@pytest.mark.parametrize("place", ["user", "auditevent", "loginfailure"])
+def test_a_longer_list_needs_no_more_queries(
+    root: Client, place: str, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    actor = User.objects.get(email="root@acme.org")
+    for n in range(20):
+        services.suspend(user=verified(f"user{n}@acme.org"), actor=actor, reason="spam")
+        services.try_password(address=f"user{n}@acme.org", check=lambda: None)
+    with django_assert_max_num_queries(9):
+        page = root.get(f"/admin/accounts/{place}/")
+    assert page.status_code == 200
+
+
+def test_suspending_needs_a_reason_and_records_it(root: Client) -> None:
+    ada = verified("ada@acme.org")
+    assert "Give a reason" in act(root, "suspend", ada, reason=" ")
+    assert "1 of 1 suspended" in act(root, "suspend", ada)
+    assert "0 of 1 suspended" in act(root, "suspend", ada)
+    event = AuditEvent.objects.get(kind=AuditKind.SUSPENDED)
+    assert (event.user, event.details) == (ada, {"reason": "spam"})
+    assert event.actor is not None
+    assert event.actor.email == "root@acme.org"
+    assert "1 of 1 reinstated" in act(root, "reinstate", ada)
+    assert sign_in(Client(), "ada@acme.org") == "/chat/"
+
+
+def test_a_refused_suspension_is_told_and_the_others_go_on(root: Client) -> None:
+    ada, own = verified("ada@acme.org"), User.objects.get(email="root@acme.org")
+    page = act(root, "suspend", ada, own)
+    assert "nobody suspends their own account" in page
+    assert "1 of 2 suspended" in page
+
+
+def test_support_cannot_make_anybody_more_than_they_are(support: Client) -> None:
+    me = User.objects.get(email="support@acme.org")
+    fields = {"email": me.email, "is_staff": "on", "is_superuser": "on"}
+    support.post(f"/admin/accounts/user/{me.pk}/change/", fields)
+    support.post("/admin/accounts/user/add/", {**fields, "email": "friend@acme.org"})
+    assert not User.objects.filter(is_superuser=True).exists()
+    assert not User.objects.get(email="friend@acme.org").is_staff
+
+
+def test_support_cannot_edit_a_superuser(support: Client) -> None:
+    root = User.objects.create_superuser("root@acme.org")
+    answer = support.post(f"/admin/accounts/user/{root.pk}/change/", {"email": "mine@acme.org"})
+    assert answer.status_code == 403
+
+
+def test_a_user_made_by_staff_has_no_password_and_a_clean_address(root: Client) -> None:
+    root.post("/admin/accounts/user/add/", {"email": "Ada@Acme.org"})
+    user = User.objects.get(email="ada@acme.org")
+    assert not user.has_usable_password()
+    page = root.post("/admin/accounts/user/add/", {"email": "ADA@acme.org"}).content.decode()
+    assert "already exists" in page
+
+
+def test_a_user_page_shows_what_is_known(root: Client) -> None:
+    ada = verified("ada@acme-corp.com")
+    page = root.get(f"/admin/accounts/user/{ada.pk}/change/").content.decode()
+    for fact in (ada.public_id, "business", "early"):
+        assert fact in page
+
+
+def test_audit_events_are_read_only_and_found_by_address(root: Client) -> None:
+    services.record_claims(address="nobody@acme.org", claims={"tier": "mid"})
+    event = AuditEvent.objects.get(kind=AuditKind.SIGN_UP_CLAIM)
+    found = root.get("/admin/accounts/auditevent/", {"q": "NoBody@acme.org"})
+    assert f"/admin/accounts/auditevent/{event.pk}/change/" in found.content.decode()
+    assert root.get(f"/admin/accounts/auditevent/{event.pk}/change/").status_code == 200
+    assert root.post(f"/admin/accounts/auditevent/{event.pk}/change/").status_code == 403
+    assert root.post(f"/admin/accounts/auditevent/{event.pk}/delete/").status_code == 403
+
+
+def test_a_locked_address_is_found_and_opened(root: Client) -> None:
+    for _ in range(5):
+        services.try_password(address="ada@acme.org", check=lambda: None)
+    page = root.get("/admin/accounts/loginfailure/", {"q": "ada@acme.org"}).content.decode()
+    assert "1 login failure" in page

@@ -1,0 +1,72 @@
+"""Accounts to grant to, and a catalogue that no other test has read."""
+
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from itertools import count
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import User
+from billing import services
+from billing.models import Grant
+from billing.selectors import forget_catalogue
+from billing.tiers import Tier
+
+MakeUser = Callable[[], User]
+MakeGrant = Callable[..., Grant]
+
+
+@pytest.fixture(autouse=True)
+def _fresh_catalogue() -> Iterator[None]:
+    forget_catalogue()
+    yield
+    forget_catalogue()
+
+
+@pytest.fixture
+def make_user(db: None) -> MakeUser:
+    numbers = count(1)
+    return lambda: User.objects.create_user(f"person{next(numbers)}@example.com")
+
+
+@pytest.fixture
+def user(make_user: MakeUser) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def staff(make_user: MakeUser) -> User:
+    return make_user()
+
+
+@pytest.fixture
+def give() -> MakeGrant:
+    """Grant with everything but the account and the tier already said."""
+
+    def grant(
+        user: User,
+        tier: Tier,
+        *,
+        kind: str = "manual",
+        starts_at: datetime | None = None,
+        ends_at: datetime | None = None,
+        days: float | None = None,
+        actor: User | None = None,
+        source: str = "",
+    ) -> Grant:
+        starts_at = starts_at or timezone.now()
+        if days is not None:
+            ends_at = starts_at + timedelta(days=days)
+        return services.grant(
+            user=user,
+            kind=kind,
+            tier=tier,
+            starts_at=starts_at,
+            ends_at=ends_at,
+            reason="for this test",
+            actor=actor,
+            source=source,
+        )
+
+    return grant

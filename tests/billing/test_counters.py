@@ -1,0 +1,138 @@
+"""The counters under real threads: never above the limit, never a call lost."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import time_machine
+from django.db import connections
+
+from accounts.models import User
+from billing import services
+from billing.errors import LimitReached
+from billing.models import Reservation, UsageCounter
+from tests.billing.conftest import MakeUser
+
+pytestmark = pytest.mark.django_db(transaction=True)
+# As many as hold a connection of their own at once: the pool gives no more.
+TOGETHER = 8
+
+
+def in_threads(threads: int, work: Callable[[int], object]) -> list[object]:
+    def closing(number: int) -> object:
+        try:
+            return work(number)
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(closing, range(threads)))
+
+
+def reserved(user: User, key: str, *, feature: str = "runs_month", amount: int = 1) -> bool:
+    try:
+        services.reserve(user=user, feature=feature, amount=amount, key=key)
+    except LimitReached:
+        return False
+    return True
+
+
+def test_exactly_a_thousand_of_3200_reservations_succeed(user: User) -> None:
+    def reserve_a_hundred(thread: int) -> int:
+        successes = 0
+        for n in range(100):
+            successes += reserved(user, f"{thread}-{n}")
+            connections.close_all()  # 32 threads share fewer connections
+        return successes
+
+    assert sum(map(int, map(str, in_threads(32, reserve_a_hundred)))) == 1000
+    counter = UsageCounter.objects.get()
+    assert (counter.used, counter.reserved, counter.limit) == (0, 1000, 1000)
+    assert Reservation.objects.count() == 1000
+
+
+def test_one_key_used_by_many_at_once_is_taken_once(user: User) -> None:
+    for n in range(10):
+        barrier = Barrier(TOGETHER)
+
+        def race(_: int, key: str = f"key {n}", barrier: Barrier = barrier) -> bool:
+            barrier.wait()
+            return reserved(user, key)
+
+        assert in_threads(TOGETHER, race) == [True] * TOGETHER
+    assert UsageCounter.objects.get().reserved == 10
+
+
+def test_one_free_place_goes_to_one(user: User) -> None:
+    for n in range(10):
+        barrier = Barrier(TOGETHER)
+
+        def race(thread: int, n: int = n, barrier: Barrier = barrier) -> bool:
+            barrier.wait()
+            return reserved(user, f"{n}-{thread}", feature="concurrent_runs")
+
+        winners = in_threads(TOGETHER, race)
+        assert sorted(map(bool, winners)) == [False] * (TOGETHER - 1) + [True]
+        services.release(key=f"{n}-{winners.index(True)}")
+
+
+def test_the_place_of_a_silent_holder_goes_to_one(user: User) -> None:
+    for n in range(5):
+        with time_machine.travel(1_000_000.0 + n * 1000, tick=False) as clock:
+            assert reserved(user, f"silent {n}", feature="concurrent_runs")
+            clock.shift(46)
+            barrier = Barrier(TOGETHER)
+
+            def race(thread: int, n: int = n, barrier: Barrier = barrier) -> bool:
+                barrier.wait()
+                return reserved(user, f"{n}-{thread}", feature="concurrent_runs")
+
+            assert sum(map(bool, in_threads(TOGETHER, race))) == 1
+            assert UsageCounter.objects.get().reserved == 1
+
+
+def test_closing_at_once_from_many_sides_counts_once(user: User) -> None:
+    for n in range(10):
+        key, barrier = f"{n}", Barrier(TOGETHER)
+        assert reserved(user, key, amount=5)
+
+        def race(thread: int, key: str = key, barrier: Barrier = barrier) -> None:
+            barrier.wait()
+            if thread % 2:
+                services.settle(key=key, amount=5)
+            else:
+                services.release(key=key)
+
+        in_threads(TOGETHER, race)
+    counter = UsageCounter.objects.get()
+    settled = Reservation.objects.filter(state="settled").count()
+    assert (counter.used, counter.reserved) == (5 * settled, 0)
+
+
+def test_taking_settling_and_losing_places_all_at_once_balances(make_user: MakeUser) -> None:
+    user = make_user()
+
+    def live(thread: int) -> None:
+        for n in range(20):
+            key = f"{thread}-{n}"
+            if not reserved(user, key, amount=60):
+                continue
+            match n % 4:
+                case 0:
+                    services.release(key=key)
+                case 1:
+                    services.settle(key=key, amount=n)
+                case 2:
+                    # As if its holder had been silent for long.
+                    Reservation.objects.filter(key=key).update(lapses_at="2000-01-01T00:00Z")
+                case _:
+                    services.renew(key=key)
+
+    in_threads(TOGETHER, live)
+    held = Reservation.objects.filter(state="held").values_list("amount", flat=True)
+    used = sum(range(1, 20, 4)) * TOGETHER
+    counter = UsageCounter.objects.get()
+    assert counter.reserved == sum(held)
+    assert counter.used <= used
+    assert counter.used + counter.reserved <= 1000

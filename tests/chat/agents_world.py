@@ -1,0 +1,141 @@
+"""A world for agents in tests: what the runner is to them, held in memory."""
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from pydantic import JsonValue
+from pydantic_ai import Agent
+from pydantic_ai.messages import (
+    ModelMessage,
+    ModelMessagesTypeAdapter,
+    PartDeltaEvent,
+    PartStartEvent,
+    TextPart,
+    TextPartDelta,
+    ThinkingPart,
+)
+from pydantic_ai.usage import RunUsage
+
+from chat.agents.models import LIMITS
+from chat.agents.tools.registry import (
+    AccountFacts,
+    Attachment,
+    Call,
+    Tool,
+    ToolContext,
+    run_with_timeout,
+)
+
+NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
+
+
+@dataclass
+class Outcome:
+    """What a finished run came to."""
+
+    text: str
+    thoughts: list[str]
+    messages: list[ModelMessage]
+    usage: RunUsage
+
+
+@dataclass
+class World:
+    """Runs agents node by node, as a worker does, and keeps what they did."""
+
+    history: list[ModelMessage] = field(default_factory=list)
+    texts: list[str] = field(default_factory=list)
+    attachments: list[Attachment] = field(default_factory=list)
+    executed: list[tuple[str, str, JsonValue]] = field(default_factory=list)
+    progress: list[tuple[str, str]] = field(default_factory=list)
+    text: str = ""
+    thoughts: list[str] = field(default_factory=list)
+    stored: list[bytes] = field(default_factory=list)
+    runs: int = 0
+
+    def attach(self, name: str, data: bytes) -> str:
+        """Put a file into the thread; its id."""
+        file_id = f"file_1_test{len(self.attachments):04}"
+
+        async def read() -> bytes:
+            return data
+
+        self.attachments.insert(
+            0, Attachment(file_id=file_id, name=name, bytes=len(data), read=read)
+        )
+        return file_id
+
+    def context(self) -> ToolContext:
+        return ToolContext(
+            user_id="user_1_tester",
+            thread_id="thread_1_testing",
+            run_id=f"run_1_test{self.runs:04}",
+            now=NOW,
+            attachments=list(self.attachments),
+            texts=list(self.texts),
+            progress=self._note_progress,
+            account=_account,
+            around=self._around,
+        )
+
+    async def run(
+        self, agent: Agent[ToolContext, str], prompt: str | None, *, resume: bool = False
+    ) -> Outcome:
+        """Run to the end; the history of the thread grows by it."""
+        if not resume:
+            self.runs += 1
+            self.text, self.thoughts = "", []
+            if prompt is not None:
+                self.texts.insert(0, prompt)
+        noted = None if prompt is None else self._with_notes(prompt)
+        run_it = agent.iter(
+            noted, message_history=self.history, deps=self.context(), usage_limits=LIMITS
+        )
+        async with agent, run_it as run:
+            async for node in run:
+                if Agent.is_call_tools_node(node):
+                    # As the runner does: the model's answer is complete.
+                    self.stored.append(ModelMessagesTypeAdapter.dump_json(run.all_messages()))
+                if Agent.is_model_request_node(node):
+                    async with node.stream(run.ctx) as stream:
+                        async for event in stream:
+                            self.note(event)
+        assert run.result is not None
+        self.history = run.result.all_messages()
+        return Outcome(
+            text=run.result.output,
+            thoughts=list(self.thoughts),
+            messages=run.result.new_messages(),
+            usage=run.usage,
+        )
+
+    def _with_notes(self, prompt: str) -> str:
+        return "\n".join([prompt, *(f"[attached file: {it.name}]" for it in self.attachments)])
+
+    def note(self, event: object) -> None:
+        match event:
+            case PartStartEvent(part=TextPart(content=text)):
+                self.text += text
+            case PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
+                self.text += text
+            case PartStartEvent(part=ThinkingPart(content=text)):
+                self.thoughts.append(text)
+
+    async def _note_progress(self, call_id: str, text: str) -> None:
+        self.progress.append((call_id, text))
+
+    async def _around(
+        self, call_id: str, tool: Tool, args: dict[str, JsonValue], call: Call
+    ) -> JsonValue:
+        value = await run_with_timeout(call_id, tool, args, call)
+        self.executed.append((call_id, tool.name, value))
+        return value
+
+
+async def _account() -> AccountFacts:
+    return AccountFacts(
+        tier="early",
+        why="You subscribed to it.",
+        limits={"runs_month": 10_000, "concurrent_runs": 3},
+        used={"runs_month": 42},
+    )

@@ -1,0 +1,71 @@
+"""What every test may rely on; the engines themselves are started by `netra.testing`."""
+
+from collections.abc import Iterator
+from urllib.parse import urlsplit
+
+import pgtrigger
+import pytest
+from django.conf import settings
+from django.core.cache import cache
+from django.db import connection
+from django.test import TransactionTestCase
+from pytest_django import DjangoDbBlocker
+
+from netra import env
+from netra.engines import Valkey
+from netra.env import Environment
+
+if settings.NETRA_ENV is not Environment.TEST:
+    raise pytest.UsageError("the plugin netra.testing is not loaded: run `python -m pytest`")
+
+# A flush empties the tables of Django's models; the queue's own tables are not among them. DELETE,
+# because TRUNCATE would wait for ever for a worker that a failed test left in a transaction.
+EMPTY_QUEUE = (
+    "DELETE FROM procrastinate_periodic_defers;"
+    "DELETE FROM procrastinate_jobs;"
+    "DELETE FROM procrastinate_workers"
+)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_past_the_ledgers() -> Iterator[None]:
+    """Let the flush after a transactional test empty tables that refuse TRUNCATE."""
+    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # not in the stubs
+
+    def flush_ignoring_triggers(case: TransactionTestCase) -> None:
+        with pgtrigger.ignore():
+            flush(case)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_ignoring_triggers)
+        yield
+
+
+@pytest.fixture(autouse=True)
+def _empty_queue(
+    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
+) -> Iterator[None]:
+    """Leave no job behind for the next test's worker."""
+    yield
+    mark = request.node.get_closest_marker("django_db")
+    if mark is None or not mark.kwargs.get("transaction"):
+        return
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(EMPTY_QUEUE)
+    connection.close()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_rate_limits(request: pytest.FixtureRequest) -> None:
+    """Forget who tried what; only in a Valkey of our own, never in a server that was given."""
+    own = Valkey(settings.VAR_DIR).url == settings.REDIS_URL
+    if own and request.node.get_closest_marker("django_db") is not None:
+        cache.clear()
+
+
+@pytest.fixture
+def server_environment(transactional_db: None) -> dict[str, str]:
+    """The environment of a process that works on the test's own database and bus."""
+    test_database = connection.settings_dict["NAME"]
+    database_url = urlsplit(settings.DATABASE_URL)._replace(path=f"/{test_database}").geturl()
+    return env.everything() | {"DATABASE_URL": database_url, "REDIS_URL": settings.REDIS_URL}

@@ -1,0 +1,223 @@
+"""The socket from end to end, on real servers: an answer is streamed, stored and never lost."""
+
+import pytest
+
+from chat.database import in_database
+from chat.models import Message, Run
+from netra.client import ChatConnection, Closed
+from tests.journeys.conftest import UNHURRIED, Person
+from tests.journeys.transcript import (
+    Transcript,
+    assert_brackets,
+    assert_text_is_whole,
+    follow,
+    follow_text,
+)
+from tests.servers import Servers
+
+pytestmark = pytest.mark.asyncio
+
+EXPORT = """Where does the money go?
+
+timestamp,model,input_tokens,output_tokens,cost_usd,latency_ms
+2026-11-01T10:00:00Z,gpt-4o,1000,500,0.75,900
+2026-11-01T11:00:00Z,gpt-4o-mini,2000,100,0.05,300
+2026-11-02T10:00:00Z,gpt-4o,3000,900,1.20,1800
+"""
+
+
+async def stored_text(run_id: str) -> str:
+    message = await in_database(
+        lambda: Message.objects.get(run__public_id=run_id, role="assistant")
+    )
+    return message.text
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "daphne"])
+async def test_an_export_is_answered_with_true_numbers(
+    server: str, servers: Servers, person: Person
+) -> None:
+    servers.start(NETRA_SERVER=server, NETRA_ASSISTANT_TOKENS_PER_S="0")
+    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
+        welcome = await socket.next()
+        ready = await socket.next()
+        assert (welcome["type"], ready["type"]) == ("welcome", "ready")
+        assert "user" not in welcome
+        assert ready["user"]["email"] == person.email
+        assert ready["services"] == {"database": True, "bus": True, "runs": True}
+        client_id = await socket.send(EXPORT)
+        ack = await socket.until("ack")
+        assert (ack["client_id"], ack["seq"], ack["duplicate"]) == (client_id, 1, False)
+        transcript = Transcript(ack["thread_id"])
+        for frame in socket.received:
+            transcript.take(frame)
+        completed = await follow(socket, transcript, "agent_completed")
+    types = transcript.types(ack["run_id"])
+    assert completed["data"]["status"] == "completed"
+    assert_brackets(types)
+    assert types[:3] == ["agent_started", "agent_thinking", "tool_executing"]
+    text = assert_text_is_whole(transcript, ack["run_id"])
+    assert text == await stored_text(ack["run_id"])
+    # 0.75 + 0.05 + 1.20, of which gpt-4o 1.95: the figures of the export itself.
+    assert "2.00" in text
+    assert "1.95" in text
+
+
+@pytest.mark.parametrize("server", ["uvicorn", "daphne"])
+async def test_a_second_reader_in_mid_answer_gets_all_of_it(
+    server: str, servers: Servers, person: Person
+) -> None:
+    servers.start(NETRA_SERVER=server, **UNHURRIED)
+    cookie = person.cookie(servers)
+    async with ChatConnection.open(servers.base_url, cookie=cookie) as first:
+        await first.until("ready")
+        await first.send(EXPORT)
+        ack = await first.until("ack")
+        early = Transcript(ack["thread_id"])
+        for frame in first.received:
+            early.take(frame)
+        await follow_text(first, early, 30)
+        async with ChatConnection.open(servers.base_url, cookie=cookie) as second:
+            await second.until("ready")
+            await second.subscribe(ack["thread_id"], after_seq=None)
+            snapshot = await second.until("snapshot")
+            assert snapshot["active_run"]["run_id"] == ack["run_id"]
+            late = Transcript(ack["thread_id"])
+            late.take(snapshot)
+            await follow(second, late, "agent_completed")
+        await follow(first, early, "agent_completed")
+    assert assert_text_is_whole(early, ack["run_id"]) == assert_text_is_whole(late, ack["run_id"])
+    assert [e["seq"] for e in early.events] == list(range(1, early.last + 1))
+    assert late.events == early.events[-len(late.events) :]
+
+
+async def test_stop_keeps_the_partial_text_and_the_next_message_works(
+    servers: Servers, person: Person
+) -> None:
+    servers.start(**UNHURRIED)
+    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
+        await socket.until("ready")
+        await socket.send(EXPORT)
+        ack = await socket.until("ack")
+        transcript = Transcript(ack["thread_id"])
+        for frame in socket.received:
+            transcript.take(frame)
+        await follow_text(socket, transcript, 20)
+        await socket.stop(ack["run_id"])
+        stopped = await follow(socket, transcript, "agent_completed")
+        assert stopped["data"]["status"] == "stopped"
+        assert_brackets(transcript.types(ack["run_id"]))
+        assert len(assert_text_is_whole(transcript, ack["run_id"])) >= 20
+        await socket.send("What is 6 * 7?", thread_id=ack["thread_id"])
+        again = await follow(socket, transcript, "agent_completed")
+    assert again["data"]["status"] == "completed"
+    assert "42" in transcript.texts[again["run_id"]]
+
+
+async def test_messages_sent_while_a_run_is_active_are_answered_in_order(
+    servers: Servers, person: Person
+) -> None:
+    servers.start(**UNHURRIED)
+    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
+        await socket.until("ready")
+        await socket.send(EXPORT)
+        ack = await socket.until("ack")
+        transcript = Transcript(ack["thread_id"])
+        for frame in socket.received:
+            transcript.take(frame)
+        for question in ("What is 1 + 1?", "What is 2 + 2?"):
+            await socket.send(question, thread_id=ack["thread_id"])
+        ended = [await follow(socket, transcript, "agent_completed") for _ in range(3)]
+    runs = [event["run_id"] for event in ended]
+    assert runs[0] == ack["run_id"]
+    assert [event["data"]["status"] for event in ended] == ["completed"] * 3
+    queued = [event for event in transcript.events if event["type"] == "run_queued"]
+    assert [event["data"]["position"] for event in queued] == [1, 2]
+    assert [event["run_id"] for event in queued] == runs[1:]
+    for run_id in runs:
+        assert_brackets(transcript.types(run_id))
+
+
+async def test_a_killed_worker_is_replaced_and_nothing_is_said_twice(
+    servers: Servers, person: Person
+) -> None:
+    servers.start(**UNHURRIED)
+    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
+        await socket.until("ready")
+        await socket.send(EXPORT)
+        ack = await socket.until("ack")
+        transcript = Transcript(ack["thread_id"])
+        for frame in socket.received:
+            transcript.take(frame)
+        await follow_text(socket, transcript, 60)
+        servers.kill("worker")
+        servers.start_worker()
+        completed = await follow(socket, transcript, "agent_completed")
+    types = transcript.types(ack["run_id"])
+    assert completed["data"]["status"] == "completed"
+    assert_brackets(types)
+    assert types.count("run_resumed") == 1
+    assert types.count("tool_executing") == 1
+    assert_text_is_whole(transcript, ack["run_id"])
+    run = await in_database(lambda: Run.objects.get(public_id=ack["run_id"]))
+    assert run.attempt == 2
+
+
+async def test_a_killed_web_process_loses_nothing(servers: Servers, person: Person) -> None:
+    servers.start(**UNHURRIED)
+    cookie = person.cookie(servers)
+    async with ChatConnection.open(servers.base_url, cookie=cookie) as socket:
+        await socket.until("ready")
+        await socket.send(EXPORT)
+        ack = await socket.until("ack")
+        transcript = Transcript(ack["thread_id"])
+        for frame in socket.received:
+            transcript.take(frame)
+        await follow_text(socket, transcript, 60)
+        servers.kill("web")
+        with pytest.raises(Closed):
+            await follow(socket, transcript, "never")
+    servers.start_web()
+    async with ChatConnection.open(servers.base_url, cookie=cookie) as socket:
+        await socket.until("ready")
+        await socket.subscribe(ack["thread_id"], after_seq=transcript.last)
+        await follow(socket, transcript, "agent_completed")
+    assert_brackets(transcript.types(ack["run_id"]))
+    assert [event["seq"] for event in transcript.events] == list(range(1, transcript.last + 1))
+    assert await stored_text(ack["run_id"]) == assert_text_is_whole(transcript, ack["run_id"])
+
+
+async def test_a_foreign_thread_is_answered_like_a_missing_one(
+    servers: Servers, person: Person, other: Person
+) -> None:
+    ada, eve = person, other
+    servers.start(NETRA_ASSISTANT_TOKENS_PER_S="0")
+    async with ChatConnection.open(servers.base_url, cookie=ada.cookie(servers)) as socket:
+        await socket.until("ready")
+        await socket.send("hello")
+        ack = await socket.until("ack")
+    async with ChatConnection.open(servers.base_url, cookie=eve.cookie(servers)) as socket:
+        await socket.until("ready")
+        answers = []
+        for thread_id in (ack["thread_id"], "thread_1_abcdef", "nonsense"):
+            await socket.subscribe(thread_id, after_seq=0)
+            answers.append(await socket.until("error"))
+            await socket.send("mine?", thread_id=thread_id)
+            answer = await socket.until("error")
+            answer.pop("client_id")
+            answers.append(answer)
+        await socket.stop(ack["run_id"])
+        assert (await socket.until("error"))["code"] == "not_found"
+    assert all(answer == answers[0] for answer in answers)
+    assert answers[0]["code"] == "not_found"
+
+
+async def test_who_is_not_signed_in_is_told_so_after_the_accept(
+    servers: Servers,
+) -> None:
+    servers.start_web()
+    async with ChatConnection.open(servers.base_url, cookie="sessionid=nonsense") as socket:
+        assert (await socket.next())["type"] == "welcome"
+        with pytest.raises(Closed) as closed:
+            await socket.next()
+    assert closed.value.code == 4501
