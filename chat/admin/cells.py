@@ -31,8 +31,10 @@ def link(row: Model | None) -> Cell:
     return format_html('<a href="{}">{}</a>', address(row), row)
 
 
-def moment(at: datetime) -> str:
+def moment(at: datetime | None) -> str:
     """UTC to the millisecond, as in logs and on the wire."""
+    if at is None:
+        return NOTHING
     return at.strftime("%Y-%m-%d %H:%M:%S.") + f"{at.microsecond // 1000:03}"
 
 

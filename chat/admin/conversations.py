@@ -87,6 +87,10 @@ class ReadOnlyAdmin(AnyAdmin):
         context["tables"] = [one.table(request, obj) for one in may_see]
         return super().render_change_form(request, context, add, change, form_url, obj)
 
+    @admin.display(description="created", ordering="created_at")
+    def created(self, row: Thread | Message | Run | File) -> str:
+        return cells.moment(row.created_at)
+
     @admin.display(description="thread")
     def thread_page(self, row: Message | Run) -> Cell:
         return cells.link(row.thread)
@@ -114,7 +118,7 @@ class RunningFilter(admin.SimpleListFilter):
 
 @admin.register(Thread)
 class ThreadAdmin(ReadOnlyAdmin):
-    list_display = ("public_id", "title", "user", "head", "messages", "updated_at", "running")
+    list_display = ("public_id", "title", "user", "head", "messages", "updated", "running")
     list_filter = (RunningFilter,)
     ordering = ("-updated_at",)
     search_fields = ("title", "user__email")
@@ -127,8 +131,8 @@ class ThreadAdmin(ReadOnlyAdmin):
         "head",
         "messages",
         "running",
-        "created_at",
-        "updated_at",
+        "created",
+        "updated",
     )
     related = (related.RUNS, related.MESSAGES, related.THREAD_EVENTS)
 
@@ -141,6 +145,10 @@ class ThreadAdmin(ReadOnlyAdmin):
             unfinished=Exists(unfinished),
         )
 
+    @admin.display(description="updated", ordering="updated_at")
+    def updated(self, thread: Thread) -> str:
+        return cells.moment(thread.updated_at)
+
     @admin.display(description="messages")
     def messages(self, thread: Any) -> int:
         return int(thread.message_count)
@@ -152,7 +160,7 @@ class ThreadAdmin(ReadOnlyAdmin):
 
 @admin.register(Message)
 class MessageAdmin(ReadOnlyAdmin):
-    list_display = ("public_id", "created_at", "user", "role", "opening", "thread_page", "run_page")
+    list_display = ("public_id", "created", "user", "role", "opening", "thread_page", "run_page")
     list_filter = ("role",)
     date_hierarchy = "created_at"
     ordering = ("-pk",)
@@ -172,7 +180,7 @@ class MessageAdmin(ReadOnlyAdmin):
         "role",
         "seq",
         "client_id",
-        "created_at",
+        "created",
         "text",
     )
     related = (related.FILES,)
@@ -190,14 +198,14 @@ class MessageAdmin(ReadOnlyAdmin):
 class RunAdmin(ReadOnlyAdmin):
     list_display = (
         "public_id",
-        "created_at",
+        "created",
         "user",
         "state",
+        "took",
+        "fault",
         "attempt",
         "model_name",
         "waited",
-        "took",
-        "fault",
         "thread_page",
     )
     list_filter = ("state",)
@@ -222,13 +230,13 @@ class RunAdmin(ReadOnlyAdmin):
         "model_name",
         "usage",
         "fault",
-        "created_at",
-        "started_at",
-        "ended_at",
+        "created",
+        "started",
+        "ended",
         "waited",
         "took",
-        "cancel_requested_at",
-        "lease_until",
+        "stop_asked",
+        "lease",
         "job_id",
     )
     related = (related.TOOL_CALLS, related.RUN_EVENTS)
@@ -241,6 +249,22 @@ class RunAdmin(ReadOnlyAdmin):
     @admin.display(description="model", ordering="model")
     def model_name(self, run: Run) -> str:
         return run.model or NOTHING
+
+    @admin.display(description="started")
+    def started(self, run: Run) -> str:
+        return cells.moment(run.started_at)
+
+    @admin.display(description="ended")
+    def ended(self, run: Run) -> str:
+        return cells.moment(run.ended_at)
+
+    @admin.display(description="lease until")
+    def lease(self, run: Run) -> str:
+        return cells.moment(run.lease_until)
+
+    @admin.display(description="stop asked")
+    def stop_asked(self, run: Run) -> str:
+        return cells.moment(run.cancel_requested_at)
 
     @admin.display(description="waited")
     def waited(self, run: Run) -> str:
@@ -257,7 +281,7 @@ class RunAdmin(ReadOnlyAdmin):
 
 @admin.register(File)
 class FileAdmin(ReadOnlyAdmin):
-    list_display = ("public_id", "created_at", "name", "size", "user", "message_page")
+    list_display = ("public_id", "created", "name", "size", "user", "message_page")
     date_hierarchy = "created_at"
     ordering = ("-pk",)
     search_fields = ("name", "user__email")
@@ -267,7 +291,7 @@ class FileAdmin(ReadOnlyAdmin):
         MessageID: "message__public_id",
         UserID: "user__public_id",
     }
-    fields = ("public_id", "name", "size", "user", "message_page", "created_at")
+    fields = ("public_id", "name", "size", "user", "message_page", "created")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[File]:
         return File.objects.select_related("user", "message").defer("message__text")

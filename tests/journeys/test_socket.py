@@ -8,6 +8,7 @@ from netra.client import ChatConnection, Closed
 from tests.journeys.conftest import UNHURRIED, Person
 from tests.journeys.transcript import (
     Transcript,
+    ask,
     assert_brackets,
     assert_text_is_whole,
     follow,
@@ -45,19 +46,16 @@ async def test_an_export_is_answered_with_true_numbers(
         assert "user" not in welcome
         assert ready["user"]["email"] == person.email
         assert ready["services"] == {"database": True, "bus": True, "runs": True}
-        client_id = await socket.send(EXPORT)
-        ack = await socket.until("ack")
-        assert (ack["client_id"], ack["seq"], ack["duplicate"]) == (client_id, 1, False)
-        transcript = Transcript(ack["thread_id"])
-        for frame in socket.received:
-            transcript.take(frame)
+        transcript, run_id = await ask(socket, EXPORT)
+        ack = next(frame for frame in socket.received if frame["type"] == "ack")
+        assert (ack["seq"], ack["duplicate"]) == (1, False)
         completed = await follow(socket, transcript, "agent_completed")
-    types = transcript.types(ack["run_id"])
+    types = transcript.types(run_id)
     assert completed["data"]["status"] == "completed"
     assert_brackets(types)
     assert types[:3] == ["agent_started", "agent_thinking", "tool_executing"]
-    text = assert_text_is_whole(transcript, ack["run_id"])
-    assert text == await stored_text(ack["run_id"])
+    text = assert_text_is_whole(transcript, run_id)
+    assert text == await stored_text(run_id)
     # 0.75 + 0.05 + 1.20, of which gpt-4o 1.95: the figures of the export itself.
     assert "2.00" in text
     assert "1.95" in text
@@ -71,22 +69,18 @@ async def test_a_second_reader_in_mid_answer_gets_all_of_it(
     cookie = person.cookie(servers)
     async with ChatConnection.open(servers.base_url, cookie=cookie) as first:
         await first.until("ready")
-        await first.send(EXPORT)
-        ack = await first.until("ack")
-        early = Transcript(ack["thread_id"])
-        for frame in first.received:
-            early.take(frame)
-        await follow_text(first, early, 30)
+        early, run_id = await ask(first, EXPORT)
+        await follow_text(first, early, run_id, 30)
         async with ChatConnection.open(servers.base_url, cookie=cookie) as second:
             await second.until("ready")
-            await second.subscribe(ack["thread_id"], after_seq=None)
+            await second.subscribe(early.thread_id, after_seq=None)
             snapshot = await second.until("snapshot")
-            assert snapshot["active_run"]["run_id"] == ack["run_id"]
-            late = Transcript(ack["thread_id"])
+            assert snapshot["active_run"]["run_id"] == run_id
+            late = Transcript(early.thread_id)
             late.take(snapshot)
             await follow(second, late, "agent_completed")
         await follow(first, early, "agent_completed")
-    assert assert_text_is_whole(early, ack["run_id"]) == assert_text_is_whole(late, ack["run_id"])
+    assert assert_text_is_whole(early, run_id) == assert_text_is_whole(late, run_id)
     assert [e["seq"] for e in early.events] == list(range(1, early.last + 1))
     assert late.events == early.events[-len(late.events) :]
 
@@ -97,18 +91,14 @@ async def test_stop_keeps_the_partial_text_and_the_next_message_works(
     servers.start(**UNHURRIED)
     async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
         await socket.until("ready")
-        await socket.send(EXPORT)
-        ack = await socket.until("ack")
-        transcript = Transcript(ack["thread_id"])
-        for frame in socket.received:
-            transcript.take(frame)
-        await follow_text(socket, transcript, 20)
-        await socket.stop(ack["run_id"])
+        transcript, run_id = await ask(socket, EXPORT)
+        await follow_text(socket, transcript, run_id, 20)
+        await socket.stop(run_id)
         stopped = await follow(socket, transcript, "agent_completed")
         assert stopped["data"]["status"] == "stopped"
-        assert_brackets(transcript.types(ack["run_id"]))
-        assert len(assert_text_is_whole(transcript, ack["run_id"])) >= 20
-        await socket.send("What is 6 * 7?", thread_id=ack["thread_id"])
+        assert_brackets(transcript.types(run_id))
+        assert len(assert_text_is_whole(transcript, run_id)) >= 20
+        await ask(socket, "What is 6 * 7?", transcript)
         again = await follow(socket, transcript, "agent_completed")
     assert again["data"]["status"] == "completed"
     assert "42" in transcript.texts[again["run_id"]]
@@ -120,16 +110,12 @@ async def test_messages_sent_while_a_run_is_active_are_answered_in_order(
     servers.start(**UNHURRIED)
     async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
         await socket.until("ready")
-        await socket.send(EXPORT)
-        ack = await socket.until("ack")
-        transcript = Transcript(ack["thread_id"])
-        for frame in socket.received:
-            transcript.take(frame)
+        transcript, run_id = await ask(socket, EXPORT)
         for question in ("What is 1 + 1?", "What is 2 + 2?"):
-            await socket.send(question, thread_id=ack["thread_id"])
+            await ask(socket, question, transcript)
         ended = [await follow(socket, transcript, "agent_completed") for _ in range(3)]
     runs = [event["run_id"] for event in ended]
-    assert runs[0] == ack["run_id"]
+    assert runs[0] == run_id
     assert [event["data"]["status"] for event in ended] == ["completed"] * 3
     queued = [event for event in transcript.events if event["type"] == "run_queued"]
     assert [event["data"]["position"] for event in queued] == [1, 2]
@@ -144,22 +130,18 @@ async def test_a_killed_worker_is_replaced_and_nothing_is_said_twice(
     servers.start(**UNHURRIED)
     async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
         await socket.until("ready")
-        await socket.send(EXPORT)
-        ack = await socket.until("ack")
-        transcript = Transcript(ack["thread_id"])
-        for frame in socket.received:
-            transcript.take(frame)
-        await follow_text(socket, transcript, 60)
+        transcript, run_id = await ask(socket, EXPORT)
+        await follow_text(socket, transcript, run_id, 60)
         servers.kill("worker")
         servers.start_worker()
         completed = await follow(socket, transcript, "agent_completed")
-    types = transcript.types(ack["run_id"])
+    types = transcript.types(run_id)
     assert completed["data"]["status"] == "completed"
     assert_brackets(types)
     assert types.count("run_resumed") == 1
     assert types.count("tool_executing") == 1
-    assert_text_is_whole(transcript, ack["run_id"])
-    run = await in_database(lambda: Run.objects.get(public_id=ack["run_id"]))
+    assert_text_is_whole(transcript, run_id)
+    run = await in_database(lambda: Run.objects.get(public_id=run_id))
     assert run.attempt == 2
 
 
@@ -168,23 +150,19 @@ async def test_a_killed_web_process_loses_nothing(servers: Servers, person: Pers
     cookie = person.cookie(servers)
     async with ChatConnection.open(servers.base_url, cookie=cookie) as socket:
         await socket.until("ready")
-        await socket.send(EXPORT)
-        ack = await socket.until("ack")
-        transcript = Transcript(ack["thread_id"])
-        for frame in socket.received:
-            transcript.take(frame)
-        await follow_text(socket, transcript, 60)
+        transcript, run_id = await ask(socket, EXPORT)
+        await follow_text(socket, transcript, run_id, 60)
         servers.kill("web")
         with pytest.raises(Closed):
             await follow(socket, transcript, "never")
     servers.start_web()
     async with ChatConnection.open(servers.base_url, cookie=cookie) as socket:
         await socket.until("ready")
-        await socket.subscribe(ack["thread_id"], after_seq=transcript.last)
+        await socket.subscribe(transcript.thread_id, after_seq=transcript.last)
         await follow(socket, transcript, "agent_completed")
-    assert_brackets(transcript.types(ack["run_id"]))
+    assert_brackets(transcript.types(run_id))
     assert [event["seq"] for event in transcript.events] == list(range(1, transcript.last + 1))
-    assert await stored_text(ack["run_id"]) == assert_text_is_whole(transcript, ack["run_id"])
+    assert await stored_text(run_id) == assert_text_is_whole(transcript, run_id, streamed=False)
 
 
 async def test_a_foreign_thread_is_answered_like_a_missing_one(

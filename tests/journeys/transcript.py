@@ -15,6 +15,8 @@ class Transcript:
         self.thread_id = thread_id
         self.events: list[Frame] = []
         self.texts: dict[str, str] = {}
+        # How much of it came as deltas, before the log told the whole.
+        self.streamed: dict[str, int] = {}
         self.attempts: dict[str, int] = {}
         self.last = 0
 
@@ -38,6 +40,11 @@ class Transcript:
         assert event["seq"] == self.last + 1, "the log has a hole"
         self.last = event["seq"]
         self.events.append(event)
+        if event["type"] == "message_created" and event["data"]["role"] == "assistant":
+            run_id, text = event["run_id"], event["data"]["text"]
+            held = self.texts.get(run_id, "")
+            assert text.startswith(held), "what was streamed is not what was stored"
+            self.texts[run_id], self.streamed[run_id] = text, len(held)
 
     def _take_delta(self, delta: Frame) -> None:
         run_id, offset = delta["run_id"], delta["offset"]
@@ -63,13 +70,29 @@ async def follow(
                 return found
 
 
-async def follow_text(connection: ChatConnection, transcript: Transcript, chars: int) -> str:
-    """Take frames until a run's text has at least `chars` characters; gives the run's id."""
-    while True:
+async def ask(
+    connection: ChatConnection, text: str, transcript: Transcript | None = None
+) -> tuple[Transcript, str]:
+    """Send a message, into a new thread without `transcript`; gives the run that will answer."""
+    thread_id = transcript.thread_id if transcript else None
+    client_id = await connection.send(text, thread_id=thread_id)
+    frames = [await connection.next()]
+    while frames[-1].get("client_id") != client_id:
+        frames.append(await connection.next())
+    ack = frames[-1]
+    assert ack["type"] == "ack", ack
+    transcript = transcript or Transcript(ack["thread_id"])
+    for frame in frames:
+        transcript.take(frame)
+    return transcript, ack["run_id"]
+
+
+async def follow_text(
+    connection: ChatConnection, transcript: Transcript, run_id: str, chars: int
+) -> None:
+    """Take frames until that run's text has at least `chars` characters."""
+    while len(transcript.texts.get(run_id, "")) < chars:
         transcript.take(await connection.next(within_s=60))
-        for run_id, text in transcript.texts.items():
-            if len(text) >= chars:
-                return run_id
 
 
 def assert_brackets(types: list[str]) -> None:
@@ -81,20 +104,18 @@ def assert_brackets(types: list[str]) -> None:
     assert types.count("tool_executing") == types.count("tool_completed")
 
 
-def assert_text_is_whole(transcript: Transcript, run_id: str) -> str:
-    """SPEC §7.4: deltas by offset, the stored message and its hash say the same."""
+def assert_text_is_whole(transcript: Transcript, run_id: str, *, streamed: bool = True) -> str:
+    """SPEC §7.4: deltas by offset, the stored message and its hash say the same.
+
+    With `streamed` false the end of the answer may have been missed and come from the log.
+    """
     completed = next(
         event["data"]
         for event in transcript.events
         if event["run_id"] == run_id and event["type"] == "message_completed"
     )
-    created = next(
-        event["data"]
-        for event in transcript.events
-        if event["run_id"] == run_id and event["type"] == "message_created"
-    )
     text = transcript.texts[run_id]
-    assert text == created["text"]
+    assert transcript.streamed[run_id] == len(text) or not streamed
     assert len(text) == completed["length"]
     assert hashlib.sha256(text.encode()).hexdigest() == completed["sha256"]
     return text

@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from chat import consumers
+from chat.delivery import bell
 from netra import health
 
 # `up` gives this process 6 s to end: 3 to drain, 2 for requests under way.
@@ -18,6 +19,11 @@ WS_MAX_BYTES = 1024 * 1024
 
 class DrainingServer(uvicorn.Server):
     """Tells its sockets to reconnect elsewhere before it shuts down."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        # A request may have news for other processes before this one has a socket.
+        bell.attach()
+        await super().startup(sockets)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         health.draining = True

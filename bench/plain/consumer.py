@@ -1,0 +1,20 @@
+"""What Netra is compared with: the consumer that anybody writes first."""
+
+from typing import Any, Final
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+
+GROUP: Final = "bench.plain"
+
+
+class PlainConsumer(AsyncWebsocketConsumer):
+    async def connect(self) -> None:
+        await self.accept()
+        await self.channel_layer.group_add(GROUP, self.channel_name)
+        await self.send(text_data='{"type":"ready"}')
+
+    async def disconnect(self, code: int) -> None:
+        await self.channel_layer.group_discard(GROUP, self.channel_name)
+
+    async def event(self, message: dict[str, Any]) -> None:
+        await self.send(text_data=message["text"])

@@ -1,0 +1,122 @@
+"""A WebSocket client that does next to nothing, so that it is not what is measured (RFC 6455)."""
+
+import asyncio
+import base64
+import secrets
+from collections.abc import Callable
+from typing import Final, cast
+
+import msgspec
+
+TEXT: Final = 0x1
+CLOSE: Final = 0x8
+PING: Final = 0x9
+PONG: Final = 0xA
+OPENS_WITHIN_S: Final = 30.0
+
+
+class SocketClosed(Exception):
+    """The server closed the socket, or did not open it."""
+
+
+class Socket(asyncio.Protocol):
+    """One client's socket; every text frame goes to `on_frame` as bytes."""
+
+
+    def __init__(self, request: bytes) -> None:
+        self.on_frame: Callable[[bytes], None] = self._keep
+        self._request = request
+        self._rest = b""
+        self._opening = True
+        self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
+
+    @staticmethod
+    async def open(port: int, *, cookie: str = "") -> "Socket":
+        """A socket at `port` of this machine, after the handshake."""
+        key = base64.b64encode(secrets.token_bytes(16)).decode()
+        lines = [
+            "GET /ws/chat/ HTTP/1.1",
+            f"Host: 127.0.0.1:{port}",
+            f"Origin: https://127.0.0.1:{port}",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            f"Sec-WebSocket-Key: {key}",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Protocol: netra.v1",
+            f"Cookie: {cookie}",
+        ]
+        request = "\r\n".join([*lines, "", ""]).encode()
+        loop = asyncio.get_running_loop()
+        _, socket = await loop.create_connection(lambda: Socket(request), "127.0.0.1", port)
+        return socket
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast(asyncio.Transport, transport)
+        self._transport.write(self._request)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._waiting.put_nowait(None)
+
+    def data_received(self, data: bytes) -> None:
+        data = self._rest + data if self._rest else data
+        at = 0
+        if self._opening:
+            at = data.find(b"\r\n\r\n") + 4
+            if at < 4:
+                self._rest = data
+                return
+            if not data.startswith(b"HTTP/1.1 101"):
+                self._transport.close()
+                return
+            self._opening = False
+        size = len(data)
+        while size - at >= 2:
+            length, start = data[at + 1], at + 2
+            if length == 126:
+                length, start = int.from_bytes(data[at + 2 : at + 4]), at + 4
+            elif length == 127:
+                length, start = int.from_bytes(data[at + 2 : at + 10]), at + 10
+            end = start + length
+            if end > size:
+                break
+            if data[at] & 0xF == TEXT:
+                self.on_frame(data[start:end])
+            else:
+                self._control(data[at] & 0xF, data[start:end])
+            at = end
+        self._rest = data[at:]
+
+    def send(self, **frame: object) -> None:
+        self._write(TEXT, msgspec.json.encode(frame, enc_hook=str))
+
+    async def until(self, kind: str, *, within_s: float = OPENS_WITHIN_S) -> bytes:
+        """The next frame of that type, of those kept; raises SocketClosed or TimeoutError."""
+        opening = b'{"type":"%s"' % kind.encode()
+        async with asyncio.timeout(within_s):
+            while True:
+                frame = await self._waiting.get()
+                if frame is None:
+                    raise SocketClosed
+                if frame.startswith(opening):
+                    return frame
+
+    def close(self) -> None:
+        self._write(CLOSE, (1000).to_bytes(2))
+        self._transport.close()
+
+    def _keep(self, frame: bytes) -> None:
+        self._waiting.put_nowait(frame)
+
+    def _control(self, opcode: int, payload: bytes) -> None:
+        if opcode == PING:
+            self._write(PONG, payload)
+        elif opcode == CLOSE:
+            self._transport.close()
+
+    def _write(self, opcode: int, payload: bytes) -> None:
+        length = len(payload)
+        head = bytes([0x80 | opcode, 0x80 | min(length, 126)])
+        if length >= 126:
+            head += length.to_bytes(2)
+        # A client must mask; masked with zeros, the payload stays as it is.
+        self._transport.write(head + b"\0\0\0\0" + payload)
