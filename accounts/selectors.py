@@ -12,6 +12,8 @@ from accounts.models import LoginFailure, User
 from billing.tiers import Tier
 
 UNVERIFIED_DAYS = 7
+# Of a flood of changes the rest is found a second later.
+ACCESS_CHANGES_MAX = 1000
 
 
 def recommended_tier(user: User) -> Tier | None:
@@ -24,6 +26,12 @@ def must_verify_email(user: User, *, at: datetime | None = None) -> bool:
     if user.verified_at is not None:
         return False
     return (at or timezone.now()) >= user.date_joined + timedelta(days=UNVERIFIED_DAYS)
+
+
+def access_changed_since(moment: datetime) -> list[str]:
+    """Public ids of users whose sessions were ended since then; the newest first, bounded."""
+    users = User.objects.filter(access_changed_at__gt=moment).order_by("-access_changed_at")
+    return list(users.values_list("public_id", flat=True)[:ACCESS_CHANGES_MAX])
 
 
 @cache

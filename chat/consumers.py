@@ -225,6 +225,17 @@ class ChatConsumer(AsyncConsumer):
     def on_entitlements(self) -> None:
         self._spawn(self._tell_entitlements())
 
+    def on_access_changed(self) -> None:
+        self._spawn(self._check_access())
+
+    async def _check_access(self) -> None:
+        try:
+            await in_database(admit, self.asgi)
+        except NotAdmitted as refused:
+            await self.close(refused.code, refused.reason)
+        except (DatabaseError, PoolTimeout):
+            return  # asked again within the second
+
     async def _tell_entitlements(self) -> None:
         assert self.admitted is not None, "only an admitted socket follows its user"
         try:

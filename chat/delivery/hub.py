@@ -3,15 +3,18 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from datetime import timedelta
 from typing import Any, Final, Protocol
 
 import msgspec
 import structlog
 from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
+from django.utils import timezone
 from psycopg_pool import PoolTimeout
 from redis.exceptions import RedisError
 
+from accounts.selectors import access_changed_since
 from chat import selectors
 from chat.database import in_database
 from chat.delivery import bell, log
@@ -32,6 +35,9 @@ SWEEP_EVERY_S: Final = 5.0
 # Two pulses lost in a row, and the bus counts as away.
 BUS_SILENCE_S: Final = 1.5
 HEAL_EVERY_S: Final = 0.2
+ACCESS_EVERY_S: Final = 1.0
+# Longer than the period, since the clocks of two machines differ a little.
+ACCESS_LOOK_BACK: Final = timedelta(seconds=3)
 SWEPT_AT_ONCE_MAX: Final = 500
 _OUTAGES: Final = (DatabaseError, PoolTimeout)
 
@@ -46,6 +52,8 @@ class Follower(Protocol):
     def on_access_ended(self, ended: AccessEnded) -> None: ...
 
     def on_entitlements(self) -> None: ...
+
+    def on_access_changed(self) -> None: ...
 
 
 class Hub:
@@ -74,6 +82,7 @@ class Hub:
         self.spawn(self._receive())
         self.spawn(self._pulse())
         self.spawn(self._sweep())
+        self.spawn(self._watch_access())
 
     async def stop(self) -> None:
         tasks = [*self._tasks, *([self._started] if self._started else [])]
@@ -155,6 +164,18 @@ class Hub:
     def _tell(self, user_id: str, news: Callable[[Follower], None]) -> None:
         for follower in tuple(self._followers.get(user_id, ())):
             news(follower)
+
+    async def _watch_access(self) -> None:
+        """A bell can be lost, but a revoked socket must close: ask the database, too."""
+        while True:
+            await asyncio.sleep(ACCESS_EVERY_S)
+            since = timezone.now() - ACCESS_LOOK_BACK
+            try:
+                changed = await in_database(access_changed_since, since)
+            except _OUTAGES:
+                continue
+            for user_id in changed:
+                self._tell(user_id, lambda follower: follower.on_access_changed())
 
     async def _pulse(self) -> None:
         """Ask the bus and the database how they are, and tell the sockets of a change."""

@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.services import suspend
 from chat.database import in_database
 from chat.models import Message, Run
 from netra.client import ChatConnection, Closed
@@ -198,4 +199,21 @@ async def test_who_is_not_signed_in_is_told_so_after_the_accept(
         assert (await socket.next())["type"] == "welcome"
         with pytest.raises(Closed) as closed:
             await socket.next()
+    assert closed.value.code == 4501
+
+
+async def test_a_suspended_user_is_shown_out_though_no_bell_rings(
+    servers: Servers, person: Person, other: Person
+) -> None:
+    servers.start()
+    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
+        await socket.until("ready")
+        # This process rings no bell, as a management command does not.
+        await in_database(suspend, user=person.user, actor=other.user, reason="spam")
+        with pytest.raises(Closed) as closed:
+            await socket.until("never")
+    assert closed.value.code == 4530
+    async with ChatConnection.open(servers.base_url, cookie="sessionid=gone") as socket:
+        with pytest.raises(Closed) as closed:
+            await socket.until("never")
     assert closed.value.code == 4501

@@ -21,7 +21,7 @@ const TONES = {
  */
 export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss }) {
   const dot = element("span", { class: "dot" });
-  const word = element("span", {});
+  const word = element("span", {}, status.textContent.trim());
   status.replaceChildren(dot, word);
   let shown = null;
 
