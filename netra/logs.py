@@ -136,6 +136,12 @@ def formatter(environment: Environment) -> ProcessorFormatter:
     )
 
 
+def worth_a_line(record: logging.LogRecord) -> bool:
+    """A probe that finds a dependency away is answered 503 each time; that is its answer."""
+    request = getattr(record, "request", None)
+    return not (isinstance(request, HttpRequest) and request.path.startswith("/health/"))
+
+
 def configure(environment: Environment, *, level: str) -> None:
     """Route the standard library's logging and structlog through one formatter to stderr."""
     logging.config.dictConfig(
@@ -144,10 +150,14 @@ def configure(environment: Environment, *, level: str) -> None:
             "disable_existing_loggers": False,
             "formatters": {"netra": {"()": formatter, "environment": environment}},
             "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "netra"}},
+            "filters": {"worth_a_line": {"()": lambda: worth_a_line}},
             "root": {"handlers": ["stderr"], "level": level},
             "loggers": {
                 # One line a request or socket is what a proxy in front writes already.
                 "uvicorn.access": {"level": "WARNING"},
+                # Among its INFO lines are two for every socket.
+                "uvicorn.error": {"level": "WARNING"},
+                "django.request": {"filters": ["worth_a_line"]},
                 "procrastinate": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
             },

@@ -44,8 +44,14 @@ def break_down(_request: HttpRequest) -> HttpResponse:
     raise RuntimeError(f"a fault of ours, {len(password)} letters long")
 
 
+def unwell(_request: HttpRequest) -> HttpResponse:
+    return HttpResponse(status=503)
+
+
 urlpatterns = [
     path("greet", greet),
+    path("health/ready", unwell),
+    path("unwell", unwell),
     path("later", greet_later),
     path("lose", lose),
     path("break", break_down),
@@ -159,6 +165,14 @@ def test_a_refusal_carries_the_id_too_and_hides_the_query(deployed: Output) -> N
     assert deployed.line["request_id"] == answer.headers["X-Request-ID"]
     assert (deployed.line["request"], deployed.line["status_code"]) == ("GET /lose", 404)
     assert HIDDEN not in deployed.text
+
+
+@in_a_small_site
+def test_an_unhealthy_answer_to_a_probe_makes_no_line(deployed: Output) -> None:
+    Client().get("/health/ready")
+    assert deployed.text == ""
+    Client().get("/unwell")
+    assert deployed.line["status_code"] == 503
 
 
 @in_a_small_site
