@@ -88,8 +88,10 @@ def workers_alive() -> bool:
     return ProcrastinateWorker.objects.filter(last_heartbeat__gt=since).exists()
 
 
-def files_of(*, user: int, file_ids: Iterable[str]) -> list[File]:
+def files_of(*, user: int, file_ids: Sequence[str]) -> list[File]:
     """The user's own files that no message has yet, in the order asked for."""
+    if not file_ids:
+        return []
     wanted = [known for file_id in file_ids if (known := public_id(FileID, file_id))]
     found = File.objects.filter(user_id=user, message=None, public_id__in=wanted)
     by_id = {file.public_id: file for file in found}

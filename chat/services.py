@@ -1,6 +1,7 @@
 """What a user may do to threads: post, stop, upload; each in one transaction."""
 
 import hashlib
+from datetime import datetime
 from typing import Final
 
 from django.core.files.base import File as DjangoFile
@@ -30,8 +31,9 @@ from chat.protocol.events import (
     MessageCreated,
     NewEvent,
     RunQueued,
+    timestamp,
 )
-from chat.protocol.frames import Threads, encode, encode_value
+from chat.protocol.frames import ThreadRow, Threads, encode, encode_value
 from chat.runs.lifecycle import ACTIVE, TERMINAL, UNFINISHED, RunState
 from netra.ids import RunID, ThreadID
 
@@ -51,6 +53,8 @@ class Posted(Struct, frozen=True, kw_only=True):
     run_id: str
     seq: int
     duplicate: bool
+    # The thread's database key, which stays inside.
+    thread: int
 
 
 class Outgoing(Struct, frozen=True, kw_only=True):
@@ -116,17 +120,13 @@ def begin_next_run(*, thread: int) -> None:
 
 def defer_run(run: Run) -> None:
     """Put the run's job on the queue, inside the caller's transaction."""
-    job_id = jobs.configure_task(RUN_TASK, queue=RUN_QUEUE, allow_unknown=True).defer(
-        run_id=run.public_id
-    )
-    Run.objects.filter(pk=run.pk).update(job_id=job_id)
-    run.job_id = job_id
+    run.job_id = _defer(run.public_id)
+    Run.objects.filter(pk=run.pk).update(job_id=run.job_id)
 
 
 def publish_thread_row(*, thread: int, user_id: str) -> None:
     """Tell the user's sockets how a thread now stands in the list, after commit."""
-    frame = encode(Threads(threads=[selectors.thread_row(thread=thread)]))
-    transaction.on_commit(lambda: bell.ring(bell.UserFrame(user_id=user_id, frame=frame)))
+    _publish_row(user_id, selectors.thread_row(thread=thread))
 
 
 def end_waiting_run(run: Run, *, state: RunState) -> bool:
@@ -168,6 +168,7 @@ def _posted_before(user: User, message: Outgoing) -> Posted | None:
         run_id=row.run.public_id,
         seq=row.seq,
         duplicate=True,
+        thread=row.thread_id,
     )
 
 
@@ -198,7 +199,8 @@ def _post(user: User, message: Outgoing) -> Posted:
     ahead = Run.objects.filter(thread=thread, state__in=sorted(UNFINISHED)).count()
     if ahead > QUEUED_RUNS_MAX:
         raise QueueFull
-    run = Run.objects.create(public_id=run_id, thread=thread, user=user)
+    job_id = None if ahead else _defer(run_id)
+    run = Run.objects.create(public_id=run_id, thread=thread, user=user, job_id=job_id)
     row = Message.objects.create(
         public_id=message_id,
         thread=thread,
@@ -212,27 +214,40 @@ def _post(user: User, message: Outgoing) -> Posted:
     )
     if files:
         File.objects.filter(pk__in=[file.pk for file in files]).update(message=row)
-    _queue(run, thread, message_id, ahead)
-    publish_thread_row(thread=thread.pk, user_id=user.public_id)
+    if ahead:
+        queued = RunQueued(message_id=message_id, position=ahead)
+        log.append(
+            thread=thread.pk,
+            thread_id=thread.public_id,
+            events=[NewEvent(data=queued, run_id=run_id)],
+        )
+    _publish_row(user.public_id, _row_of(thread, at=stored.ts))
     return Posted(
         message_id=message_id,
         thread_id=thread.public_id,
         run_id=run_id,
         seq=stored.seq,
         duplicate=False,
-    )
-
-
-def _queue(run: Run, thread: Thread, message_id: str, ahead: int) -> None:
-    if not ahead:
-        defer_run(run)
-        return
-    queued = RunQueued(message_id=message_id, position=ahead)
-    log.append(
         thread=thread.pk,
-        thread_id=thread.public_id,
-        events=[NewEvent(data=queued, run_id=run.public_id)],
     )
+
+
+def _defer(run_id: str) -> int:
+    task = jobs.configure_task(RUN_TASK, queue=RUN_QUEUE, allow_unknown=True)
+    job_id: int = task.defer(run_id=run_id)
+    return job_id
+
+
+def _row_of(thread: Thread, *, at: datetime) -> ThreadRow:
+    """How a thread with a run stands in the list, without asking the database again."""
+    return ThreadRow(
+        thread_id=thread.public_id, title=thread.title, updated_at=timestamp(at), running=True
+    )
+
+
+def _publish_row(user_id: str, row: ThreadRow) -> None:
+    frame = encode(Threads(threads=[row]))
+    transaction.on_commit(lambda: bell.ring(bell.UserFrame(user_id=user_id, frame=frame)))
 
 
 def _thread_of(user: User, message: Outgoing) -> Thread:

@@ -125,8 +125,9 @@ class Exchange:
             interrupt=frame.mode == "interrupt",
         )
         posted = await in_database(services.post_message, user=self._user, message=message)
-        thread = await self._thread(posted.thread_id)
-        await self._subscriber.follow_own(thread=thread, thread_id=posted.thread_id, seq=posted.seq)
+        await self._subscriber.follow_own(
+            thread=posted.thread, thread_id=posted.thread_id, seq=posted.seq
+        )
         self._put(
             Ack(
                 client_id=frame.client_id,

@@ -65,6 +65,7 @@ def test_a_repeated_client_id_is_answered_with_the_first_result(user: User) -> N
         run_id=first.run_id,
         seq=first.seq,
         duplicate=True,
+        thread=first.thread,
     )
     assert Message.objects.count() == Run.objects.count() == Thread.objects.count() == 1
 
