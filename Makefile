@@ -44,7 +44,7 @@ bench: .venv/dev.ok
 	$(BIN)/python -m bench
 
 chaos: .venv/dev.ok
-	$(BIN)/python -m pytest -m chaos tests
+	$(BIN)/python -m pytest -m chaos
 
 format: .venv/dev.ok
 	$(BIN)/ruff check --fix .
