@@ -1,6 +1,7 @@
 """What a user may do to threads: post, stop, upload; each in one transaction."""
 
 import hashlib
+from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
@@ -31,6 +32,7 @@ from chat.protocol.events import (
     MessageCreated,
     NewEvent,
     RunQueued,
+    StoredEvent,
     timestamp,
 )
 from chat.protocol.frames import ThreadRow, Threads, encode, encode_value
@@ -185,22 +187,8 @@ def _post(user: User, message: Outgoing) -> Posted:
         for active in Run.objects.filter(thread=thread, state__in=sorted(ACTIVE)):
             _stop(active)
     message_id = new_message_id()
-    created = MessageCreated(
-        message_id=message_id,
-        role="user",
-        text=message.text,
-        client_id=message.client_id,
-        files=tuple(FileRef(file_id=f.public_id, name=f.name, bytes=f.bytes) for f in files),
-    )
-    [stored] = log.append(
-        thread=thread.pk, thread_id=thread.public_id, events=[NewEvent(data=created)]
-    )
-    # The append holds the thread's row from here on: what follows sees every earlier run.
-    ahead = Run.objects.filter(thread=thread, state__in=sorted(UNFINISHED)).count()
-    if ahead > QUEUED_RUNS_MAX:
-        raise QueueFull
-    job_id = None if ahead else _defer(run_id)
-    run = Run.objects.create(public_id=run_id, thread=thread, user=user, job_id=job_id)
+    stored = _append_question(thread, message_id, message, files)
+    run = _begin_run(user, thread, run_id=run_id, message_id=message_id)
     row = Message.objects.create(
         public_id=message_id,
         thread=thread,
@@ -214,13 +202,6 @@ def _post(user: User, message: Outgoing) -> Posted:
     )
     if files:
         File.objects.filter(pk__in=[file.pk for file in files]).update(message=row)
-    if ahead:
-        queued = RunQueued(message_id=message_id, position=ahead)
-        log.append(
-            thread=thread.pk,
-            thread_id=thread.public_id,
-            events=[NewEvent(data=queued, run_id=run_id)],
-        )
     _publish_row(user.public_id, _row_of(thread, at=stored.ts))
     return Posted(
         message_id=message_id,
@@ -230,6 +211,42 @@ def _post(user: User, message: Outgoing) -> Posted:
         duplicate=False,
         thread=thread.pk,
     )
+
+
+def _append_question(
+    thread: Thread, message_id: str, message: Outgoing, files: Sequence[File]
+) -> StoredEvent:
+    created = MessageCreated(
+        message_id=message_id,
+        role="user",
+        text=message.text,
+        client_id=message.client_id,
+        files=tuple(FileRef(file_id=f.public_id, name=f.name, bytes=f.bytes) for f in files),
+    )
+    [stored] = log.append(
+        thread=thread.pk, thread_id=thread.public_id, events=[NewEvent(data=created)]
+    )
+    return stored
+
+
+def _begin_run(user: User, thread: Thread, *, run_id: str, message_id: str) -> Run:
+    """Make the run with its job, or let it wait for those ahead of it.
+
+    The append before holds the thread's row: what is read here sees every earlier run.
+    """
+    ahead = Run.objects.filter(thread=thread, state__in=sorted(UNFINISHED)).count()
+    if ahead > QUEUED_RUNS_MAX:
+        raise QueueFull
+    job_id = None if ahead else _defer(run_id)
+    run = Run.objects.create(public_id=run_id, thread=thread, user=user, job_id=job_id)
+    if ahead:
+        queued = RunQueued(message_id=message_id, position=ahead)
+        log.append(
+            thread=thread.pk,
+            thread_id=thread.public_id,
+            events=[NewEvent(data=queued, run_id=run_id)],
+        )
+    return run
 
 
 def _defer(run_id: str) -> int:
