@@ -16,8 +16,6 @@ AT_ONCE: Final = 50
 # Open before memory is looked at, so that what a process makes but once is not counted.
 WARM: Final = 50
 IDLE: Final = 1000
-# People who open CONNECTS, or WARM + IDLE: the tier allows each ten connections at a time.
-PEOPLE: Final = 110
 SETTLES_S: Final = 2.0
 
 
@@ -25,29 +23,29 @@ async def connects_a_second(server: Server, people: Sequence[Person]) -> float:
     """Connections from the first SYN to the last `ready`, AT_ONCE of them under way."""
     started = time.perf_counter()
     sockets = await _open(server, people, CONNECTS)
-    took = time.perf_counter() - started
+    took_s = time.perf_counter() - started
     await _close(sockets)
-    return CONNECTS / took
+    return CONNECTS / took_s
 
 
-async def idle_bytes(server: Server, people: Sequence[Person]) -> float:
+async def idle_kib(server: Server, people: Sequence[Person]) -> float:
     """What each of IDLE ready connections adds to the server's resident memory."""
     sockets = await _open(server, people, WARM)
     before = await _settled_bytes(server)
-    sockets += await _open(server, people[::-1], IDLE)
+    sockets += await _open(server, people, IDLE)
     after = await _settled_bytes(server)
     await _close(sockets)
-    return (after - before) / IDLE
+    return (after - before) / IDLE / 1024
 
 
 async def _open(server: Server, people: Sequence[Person], count: int) -> list[Socket]:
-    cookies = iter(list(itertools.islice(itertools.cycle(p.cookie for p in people), count)))
+    cookies = itertools.islice(itertools.cycle([person.cookie for person in people]), count)
 
     async def open_some() -> list[Socket]:
         return [await _ready(server, cookie) for cookie in cookies]
 
-    batches = await asyncio.gather(*(open_some() for _ in range(AT_ONCE)))
-    return list(itertools.chain.from_iterable(batches))
+    opened = await asyncio.gather(*(open_some() for _ in range(AT_ONCE)))
+    return list(itertools.chain.from_iterable(opened))
 
 
 async def _ready(server: Server, cookie: str) -> Socket:
@@ -58,7 +56,7 @@ async def _ready(server: Server, cookie: str) -> Socket:
 
 async def _settled_bytes(server: Server) -> int:
     await asyncio.sleep(SETTLES_S)
-    server.collect_garbage()
+    await asyncio.to_thread(server.collect_garbage)
     return machine.resident_bytes(server.pid)
 
 

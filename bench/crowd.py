@@ -13,36 +13,41 @@ from chat.models import Thread
 SOCKETS: Final = 50
 # What a subscription may take from `subscribe` to live.
 SETTLES_S: Final = 0.5
-EVENTS_MAX: Final = 200_000
+EVENTS_MAX: Final = 500_000
+SEQ: Final = b'"seq":'
 
 
 class Crowd:
     """Counts deliveries; a delivery is one event at one socket, in a frame of its own."""
 
-    def __init__(self) -> None:
-        self.sockets: list[Socket] = []
+    def __init__(self, server: Server) -> None:
+        self.server = server
         self.deliveries = 0
-        # How many sockets have the event of this seq, and when each got it.
+        # Events that have reached every socket.
         self.complete = 0
-        self._have = array("B", bytes(EVENTS_MAX))
-        self._wake: asyncio.Future[None] | None = None
-        self._wanted = 0
+        # While it is a list: the seq of each delivery and when it was made.
         self.arrivals: list[tuple[int, float]] | None = None
+        self._sockets: list[Socket] = []
+        self._have = array("B", bytes(EVENTS_MAX))
+        self._wanted = 0
+        self._wake: asyncio.Future[None] | None = None
 
-    async def join_thread(self, server: Server, person: Person, thread: Thread) -> None:
+    @staticmethod
+    async def on_thread(server: Server, person: Person, thread: Thread) -> "Crowd":
+        crowd = Crowd(server)
         for _ in range(SOCKETS):
-            socket = await Socket.open(server.port, cookie=person.cookie)
-            await socket.until("ready")
+            socket = await crowd._ready(person.cookie)
             socket.send(type="subscribe", thread_id=thread.public_id, after_seq=0)
-            self._take(socket)
         await asyncio.sleep(SETTLES_S)
+        return crowd
 
-    async def join_group(self, server: Server) -> None:
+    @staticmethod
+    async def in_group(server: Server) -> "Crowd":
+        crowd = Crowd(server)
         for _ in range(SOCKETS):
-            socket = await Socket.open(server.port)
-            await socket.until("ready")
-            self._take(socket)
+            await crowd._ready("")
         await asyncio.sleep(SETTLES_S)
+        return crowd
 
     async def completed(self, count: int) -> None:
         """Wait until so many events have reached every socket."""
@@ -52,25 +57,32 @@ class Crowd:
             await self._wake
 
     def leave(self) -> None:
-        for socket in self.sockets:
+        for socket in self._sockets:
             socket.close()
 
-    def _take(self, socket: Socket) -> None:
+    async def _ready(self, cookie: str) -> Socket:
+        socket = await Socket.open(self.server.port, cookie=cookie)
+        await socket.until("ready")
         socket.on_frame = self._on_frame
-        self.sockets.append(socket)
+        self._sockets.append(socket)
+        return socket
 
     def _on_frame(self, frame: bytes) -> None:
-        at = frame.find(b'"seq":') + 6
-        if at < 6:
+        at = frame.find(SEQ) + len(SEQ)
+        if at < len(SEQ):
             return
         seq = int(frame[at : frame.index(b",", at)])
+        # Counted once, also where a gap was healed and a frame brings several.
         self.deliveries += 1
         if self.arrivals is not None:
             self.arrivals.append((seq, time.perf_counter()))
-        have = self._have[seq] + 1
-        self._have[seq] = have
-        if have == SOCKETS:
-            self.complete += 1
-            if self._wake is not None and self.complete >= self._wanted:
-                self._wake.set_result(None)
-                self._wake = None
+        for one in range(seq, seq + frame.count(SEQ)):
+            self._have[one] += 1
+            if self._have[one] == SOCKETS:
+                self._completed_one()
+
+    def _completed_one(self) -> None:
+        self.complete += 1
+        if self._wake is not None and self.complete >= self._wanted:
+            self._wake.set_result(None)
+            self._wake = None

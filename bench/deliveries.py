@@ -1,80 +1,107 @@
-"""Deliveries a second of one process, and how long one takes at a given rate."""
+"""Deliveries a second of one web process, and how long one takes at a given rate."""
 
 import asyncio
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from bench.crowd import SOCKETS, Crowd
+from bench import machine
+from bench.crowd import Crowd
 from bench.sources import Source
 
 # Events under way at most: enough that the server never waits for the next.
 WINDOW: Final = 40
 # Events that share a transaction, so that it is not the log that is measured.
 BATCH: Final = 10
-RUN_S: Final = 4.0
 WARM_S: Final = 1.0
+RUN_S: Final = 4.0
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One server with its crowd, and the way its events set out."""
+
+    crowd: Crowd
+    source: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    deliveries_s: float
+    """Deliveries a second, by the clock and of the server's computing; shares of a core."""
+
+    a_second: float
+    a_cpu_second: float
+    server_busy: float
     client_busy: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Latency:
-    """Milliseconds from the hand-over to the bus, and from the beginning, to each socket."""
+    """Milliseconds from the hand-over to the bus to each socket, and the 99th from the start."""
 
     p50_ms: float
     p99_ms: float
-    p99_stored_ms: float
+    whole_p99_ms: float
 
 
-async def throughput(crowd: Crowd, source: Source) -> Throughput:
+class _Clock:
+    """Readings of time and work, to be subtracted."""
+
+    def __init__(self, crowd: Crowd) -> None:
+        self.at = time.perf_counter()
+        self.deliveries = crowd.deliveries
+        self.server_s = machine.cpu_s(crowd.server.pid)
+        self.client_s = time.process_time()
+
+
+async def throughput(side: Side) -> Throughput:
     """As fast as it goes, with at most WINDOW events that have not reached every socket."""
-    emitted = crowd.complete
+    crowd, emitted = side.crowd, side.crowd.complete
+    before: _Clock | None = None
     started = time.perf_counter()
-    counting = False
-    while (now := time.perf_counter()) - started < WARM_S + RUN_S:
-        if not counting and now - started >= WARM_S:
-            counting, since, had, cpu = True, now, crowd.deliveries, time.process_time()
-        await source(BATCH)
+    while (elapsed := time.perf_counter() - started) < WARM_S + RUN_S:
+        if before is None and elapsed >= WARM_S:
+            before = _Clock(crowd)
+        await side.source(BATCH)
         emitted += BATCH
         await crowd.completed(emitted - WINDOW)
-    took = time.perf_counter() - since
-    result = Throughput(
-        deliveries_s=(crowd.deliveries - had) / took,
-        client_busy=(time.process_time() - cpu) / took,
-    )
+    after = _Clock(crowd)
+    assert before is not None, "no batch takes as long as a run"
     await crowd.completed(emitted)
-    return result
+    took_s, server_s = after.at - before.at, after.server_s - before.server_s
+    deliveries = after.deliveries - before.deliveries
+    return Throughput(
+        a_second=deliveries / took_s,
+        a_cpu_second=deliveries / server_s,
+        server_busy=server_s / took_s,
+        client_busy=(after.client_s - before.client_s) / took_s,
+    )
 
 
-async def latency(crowd: Crowd, source: Source, *, events_s: int) -> Latency:
-    """With an offered rate, whatever becomes of it."""
+async def latency(side: Side, *, events_s: int) -> Latency:
+    """At an offered rate, whatever becomes of it."""
+    crowd, count = side.crowd, int(events_s * RUN_S)
     handed: dict[int, float] = {}
     begun: dict[int, float] = {}
-    crowd.arrivals = []
-    before = crowd.complete
-    started = time.perf_counter()
-    for number in range(int(events_s * RUN_S)):
+    arrivals = crowd.arrivals = []
+    before, started = crowd.complete, time.perf_counter()
+    for number in range(count):
         await asyncio.sleep(max(0.0, started + number / events_s - time.perf_counter()))
-        began, times = await source(1)
-        handed |= times
-        begun |= dict.fromkeys(times, began)
-    await crowd.completed(before + int(events_s * RUN_S))
-    arrivals, crowd.arrivals = crowd.arrivals, None
-    from_bus = sorted(1000 * (at - handed[seq]) for seq, at in arrivals)
-    from_start = sorted(1000 * (at - begun[seq]) for seq, at in arrivals)
-    assert len(from_bus) >= SOCKETS
+        emitted = await side.source(1)
+        handed |= emitted.handed
+        begun |= dict.fromkeys(emitted.handed, emitted.begun)
+    await crowd.completed(before + count)
+    crowd.arrivals = None
+    from_bus = [1000 * (at - handed[seq]) for seq, at in arrivals]
+    from_start = [1000 * (at - begun[seq]) for seq, at in arrivals]
     return Latency(
-        p50_ms=_quantile(from_bus, 0.5),
-        p99_ms=_quantile(from_bus, 0.99),
-        p99_stored_ms=_quantile(from_start, 0.99),
+        p50_ms=quantile(from_bus, 0.5),
+        p99_ms=quantile(from_bus, 0.99),
+        whole_p99_ms=quantile(from_start, 0.99),
     )
 
 
-def _quantile(ordered: list[float], share: float) -> float:
+def quantile(values: list[float], share: float) -> float:
+    """By nearest rank."""
+    ordered = sorted(values)
     return ordered[min(len(ordered) - 1, int(share * len(ordered)))]

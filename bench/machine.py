@@ -10,7 +10,15 @@ from pathlib import Path
 from typing import Final
 
 PROC: Final = Path("/proc")
-SHOWN: Final = ("Django", "channels", "channels-redis", "uvicorn", "websockets", "uvloop", "psycopg")
+SHOWN: Final = (
+    "Django",
+    "channels",
+    "channels-redis",
+    "uvicorn",
+    "websockets",
+    "uvloop",
+    "psycopg",
+)
 TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
 
 

@@ -44,15 +44,16 @@ def web(kind: Kind, *, core: int | None = None) -> Iterator[Server]:
     argv = (sys.executable, "-m", "bench.serve", kind, "--port", str(port))
     with _running(Program(name=kind, argv=argv, log=_log(kind)), core) as process:
         server = Server(kind, process, port)
-        _wait_until_live(server)
+        _wait_until(server, "/health/live")
         yield server
 
 
 @contextmanager
-def worker(*, core: int | None = None) -> Iterator[None]:
-    """Run Netra's worker for a block."""
+def worker(web: Server) -> Iterator[None]:
+    """Run Netra's worker for a block that begins when the web process has seen it."""
     argv = (sys.executable, str(settings.BASE_DIR / "manage.py"), "worker")
-    with _running(Program(name="worker", argv=argv, log=_log("worker")), core):
+    with _running(Program(name="worker", argv=argv, log=_log("worker")), None):
+        _wait_until(web, "/health/ready")
         yield
 
 
@@ -78,19 +79,19 @@ def _free_port() -> int:
         return port
 
 
-def _wait_until_live(server: Server) -> None:
+def _wait_until(server: Server, path: str) -> None:
     deadline = time.monotonic() + STARTS_WITHIN_S
-    while not _is_live(server.port):
+    while not _answers(server.port, path):
         if time.monotonic() > deadline:
             log = processes.last_lines(_log(server.kind))
-            raise TimeoutError(f"the {server.kind} server does not start: {log}")
+            raise TimeoutError(f"{server.kind} does not answer {path}: {log}")
         time.sleep(0.05)
 
 
-def _is_live(port: int) -> bool:
+def _answers(port: int, path: str) -> bool:
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=5)
     try:
-        connection.request("GET", "/health/live")
+        connection.request("GET", path)
         return connection.getresponse().status == 200
     except OSError:
         return False

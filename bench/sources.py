@@ -1,4 +1,4 @@
-"""The two ways an event sets out: through Netra's log and bell, or by `group_send`."""
+"""The ways an event sets out: Netra's log and bell, its bell alone, or a plain `group_send`."""
 
 import time
 from collections.abc import Awaitable, Callable
@@ -12,27 +12,32 @@ from bench.plain.consumer import GROUP
 from chat.database import in_database
 from chat.delivery import bell, log
 from chat.models import Thread
-from chat.protocol.events import (
-    AgentThinking,
-    NewEvent,
-    StoredEvent,
-    encode_data,
-    encode_events,
-)
+from chat.protocol.events import AgentThinking, NewEvent, StoredEvent, encode_data
 from netra.ids import ThreadID
 
 EVENT_BYTES: Final = 300
 
-# Emits so many events; gives when the first was begun and, by seq, when each was handed over.
-Source = Callable[[int], Awaitable[tuple[float, dict[int, float]]]]
+
+class Emitted:
+    """When a batch was begun, and when each of its events, by seq, was handed to the bus."""
+
+    __slots__ = ("begun", "handed")
+
+    def __init__(self, begun: float, handed: dict[int, float]) -> None:
+        self.begun = begun
+        self.handed = handed
 
 
-def netra_source(thread: Thread) -> Source:
-    """Events appended to the thread's log in one transaction, each with a bell of its own after."""
+# Emits so many events of one thread.
+Source = Callable[[int], Awaitable[Emitted]]
+
+
+def log_source(thread: Thread) -> Source:
+    """Netra's whole path: a transaction appends to the log, after it each event's bell is rung."""
     bell.attach()
     event = NewEvent(data=_data(thread.public_id), agent_name="bench")
 
-    def append(count: int) -> tuple[float, dict[int, float]]:
+    def append(count: int) -> Emitted:
         begun = time.perf_counter()
         rung: list[float] = []
         with transaction.atomic():
@@ -41,9 +46,28 @@ def netra_source(thread: Thread) -> Source:
                 log.append(thread=thread.pk, thread_id=thread.public_id, events=[event])[0].seq
                 for _ in range(count)
             ]
-        return begun, dict.fromkeys(seqs, rung[0])
+        return Emitted(begun, dict.fromkeys(seqs, rung[0]))
 
     return lambda count: in_database(append, count)
+
+
+def bell_source(thread: Thread) -> Source:
+    """Netra's second half: the bell is rung with true batches that no log keeps."""
+    bell.attach()
+    data = encode_data(_data(thread.public_id))
+    seq = 0
+
+    async def ring(count: int) -> Emitted:
+        nonlocal seq
+        emitted = Emitted(time.perf_counter(), {})
+        for _ in range(count):
+            seq += 1
+            rung = log.batch(thread.public_id, [_stored(seq, data)])
+            emitted.handed[seq] = time.perf_counter()
+            bell.ring(rung)
+        return emitted
+
+    return ring
 
 
 def plain_source() -> Source:
@@ -54,25 +78,24 @@ def plain_source() -> Source:
     data = encode_data(_data(thread_id))
     seq = 0
 
-    async def send(count: int) -> tuple[float, dict[int, float]]:
+    async def send(count: int) -> Emitted:
         nonlocal seq
-        begun = time.perf_counter()
-        sent = {}
+        emitted = Emitted(time.perf_counter(), {})
         for _ in range(count):
             seq += 1
-            text = encode_events(thread_id, [_stored(seq, data)])
-            sent[seq] = time.perf_counter()
+            text = log.batch(thread_id, [_stored(seq, data)]).frame
+            emitted.handed[seq] = time.perf_counter()
             await layer.group_send(GROUP, {"type": "event", "text": text})
-        return begun, sent
+        return emitted
 
     return send
 
 
 def _data(thread_id: str) -> AgentThinking:
-    """What makes the event in its frame as large as it shall be."""
-    frame = encode_events(thread_id, [_stored(1000, encode_data(AgentThinking(text="")))])
-    event = frame[frame.index("[") + 1 : -2]
-    return AgentThinking(text="x" * (EVENT_BYTES - len(event)))
+    """What makes the event in its frame EVENT_BYTES long."""
+    frame = log.batch(thread_id, [_stored(1000, encode_data(AgentThinking(text="")))]).frame
+    bare = len(frame[frame.index("[") + 1 : frame.rindex("]")])
+    return AgentThinking(text="x" * (EVENT_BYTES - bare))
 
 
 def _stored(seq: int, data: str) -> StoredEvent:

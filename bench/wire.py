@@ -22,7 +22,6 @@ class SocketClosed(Exception):
 class Socket(asyncio.Protocol):
     """One client's socket; every text frame goes to `on_frame` as bytes."""
 
-
     def __init__(self, request: bytes) -> None:
         self.on_frame: Callable[[bytes], None] = self._keep
         self._request = request

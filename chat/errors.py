@@ -17,6 +17,10 @@ class FileNotFound(ChatError):
     """A named file is not there, not this user's, or already in a message."""
 
 
+class TooManyFiles(ChatError):
+    """The user has as many unsent files as they may."""
+
+
 class ClientIDReused(ChatError):
     """The `client_id` was used before for another message."""
 

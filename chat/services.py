@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Final
 
 from django.core.files.base import File as DjangoFile
@@ -23,6 +23,7 @@ from chat.errors import (
     QueueFull,
     RunNotFound,
     ThreadNotFound,
+    TooManyFiles,
 )
 from chat.models import File, Message, Role, Run, Thread, new_message_id, new_run_id, public_id
 from chat.protocol.events import (
@@ -40,6 +41,9 @@ from chat.runs.lifecycle import ACTIVE, TERMINAL, UNFINISHED, RunState
 from netra.ids import RunID, ThreadID
 
 QUEUED_RUNS_MAX: Final = 50
+UNSENT_FILES_MAX: Final = 50
+UNSENT_FILE_LIFE: Final = timedelta(days=1)
+UNSENT_FILES_DROPPED_MAX: Final = 100
 TITLE_CHARS: Final = 60
 # The billing feature that one run uses up.
 RUN_FEATURE: Final = "runs_month"
@@ -105,11 +109,24 @@ def stop_run(*, user: User, run_id: str) -> Run:
 
 
 def store_file(*, user: User, name: str, content: "DjangoFile[bytes]") -> File:
-    """Keep an uploaded file for a later message of this user."""
+    """Keep an uploaded file for a later message of this user; raises TooManyFiles."""
+    if File.objects.filter(user=user, message=None).count() >= UNSENT_FILES_MAX:
+        raise TooManyFiles
     file = File(user=user, name=name[:255], bytes=content.size)
     file.content.save(name, content, save=False)
     file.save()
     return file
+
+
+def drop_unsent_files() -> int:
+    """Remove uploads that no message took within a day; gives how many, bounded."""
+    old = File.objects.filter(message=None, created_at__lt=timezone.now() - UNSENT_FILE_LIFE)
+    dropped = list(old.order_by("pk")[:UNSENT_FILES_DROPPED_MAX])
+    for file in dropped:
+        # The row first: content without a row is lost space, a row without content an error.
+        if File.objects.filter(pk=file.pk, message=None).delete()[0]:
+            file.content.delete(save=False)
+    return len(dropped)
 
 
 def begin_next_run(*, thread: int) -> None:
@@ -199,6 +216,7 @@ def _post(user: User, message: Outgoing) -> Posted:
         seq=stored.seq,
         client_id=message.client_id,
         request_digest=message.digest,
+        created_at=stored.ts,
     )
     if files:
         File.objects.filter(pk__in=[file.pk for file in files]).update(message=row)

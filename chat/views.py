@@ -14,6 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from accounts.models import User
 from chat import selectors, services
+from chat.errors import TooManyFiles
 from chat.protocol.frames import TEXT_CHARS_MAX, encode_value
 from chat.uploads import UploadRefused, check_upload
 
@@ -74,7 +75,14 @@ def upload_file(request: HttpRequest) -> HttpResponse:
         check_upload(upload)
     except UploadRefused as refused:
         return _problem(refused.status, refused.code, refused.message)
-    file = services.store_file(user=_user(request), name=upload.name or "file", content=upload)
+    try:
+        file = services.store_file(user=_user(request), name=upload.name or "file", content=upload)
+    except TooManyFiles:
+        return _problem(
+            HTTPStatus.TOO_MANY_REQUESTS,
+            "too_many_files",
+            "Many files wait to be sent already. Send some of them first.",
+        )
     return JsonResponse({"file_id": file.public_id, "name": file.name, "bytes": file.bytes})
 
 

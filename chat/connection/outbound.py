@@ -23,6 +23,7 @@ class Outbound:
 
     __slots__ = (
         "_deadline",
+        "_frames",
         "_loop",
         "_on_stuck",
         "_queue",
@@ -54,18 +55,21 @@ class Outbound:
         self._deadline: asyncio.TimerHandle | None = None
         self._room: asyncio.Future[None] | None = None
         self._written = 0
+        # Counted here, since the queue looks for expired frames each time it is asked.
+        self._frames = 0
         self.chars = 0
 
     def put(self, frame: str, priority: MessagePriority = MessagePriority.HIGH) -> bool:
         """Keep a frame for writing; False when the socket has fallen too far behind."""
         if priority is MessagePriority.CRITICAL:
-            if len(self._queue) >= FRAMES_MAX + CRITICAL_FRAMES_MAX:
+            if self._frames >= FRAMES_MAX + CRITICAL_FRAMES_MAX:
                 self._on_stuck()
                 return False
-        elif self.chars > CHARS_MAX or len(self._queue) >= FRAMES_MAX:
+        elif self.chars > CHARS_MAX or self._frames >= FRAMES_MAX:
             return False
         if not self._queue.enqueue_nowait(frame, priority=priority):
             return False
+        self._frames += 1
         self.chars += len(frame)
         if self._task is None:
             self._task = self._loop.create_task(self._write_all())
@@ -105,8 +109,13 @@ class Outbound:
             self._make_room()
 
     async def _process(self, message: QueuedMessage[str]) -> None:
-        await self._write(message.payload)
+        try:  # noqa: SIM105  a context manager for each frame costs as much as queueing it
+            await self._write(message.payload)
+        except (OSError, RuntimeError):
+            # The client vanished, or the close has just been sent: a second try only fills the log.
+            pass
         self._written += 1
+        self._frames -= 1
         self.chars -= len(message.payload)
         if self._room is not None and self.chars <= CHARS_MAX // 2:
             self._make_room()

@@ -14,7 +14,7 @@ from chat.delivery import log
 from chat.delivery.hub import Hub
 from chat.delivery.topics import RunText, Topic
 from chat.protocol.codes import ErrorCode
-from chat.protocol.events import REPLAY_EVENTS_MAX, encode_events
+from chat.protocol.events import REPLAY_EVENTS_MAX, StoredEvent, encode_events
 from chat.protocol.frames import (
     THREADS_PER_CONNECTION_MAX,
     Delta,
@@ -109,7 +109,12 @@ class Subscriber:
         return list(self._subscriptions)
 
     def heads(self) -> dict[str, int]:
-        return self._hub.heads_of(self.thread_ids)
+        """The newest seq known of each thread; a client that is behind subscribes again."""
+        heads: dict[str, int] = {}
+        for thread_id, subscription in self._subscriptions.items():
+            topic = subscription.topic
+            heads[thread_id] = max(subscription.last, topic.seen if topic is not None else 0)
+        return heads
 
     async def subscribe(self, *, thread: int, thread_id: str, after_seq: int | None) -> None:
         """Follow a thread of this user from `after_seq`; None asks for it as it stands."""
@@ -173,21 +178,15 @@ class Subscriber:
         topic = subscription.topic
         assert topic is not None
         heard = topic.seen
-        stored = await in_database(
-            log.events_after,
-            thread=subscription.thread,
-            after_seq=subscription.last,
-            limit=REPLAY_EVENTS_MAX,
-        )
+        stored, live = await in_database(_read_on, subscription.thread, subscription.last)
+        if not self._follows(subscription):
+            return True
         if stored:
             if not self.outbound.put(encode_events(topic.thread_id, stored)):
                 return False
             subscription.last = stored[-1].seq
             if len(stored) == REPLAY_EVENTS_MAX:
                 return False
-        live = await in_database(selectors.live_text, thread=subscription.thread)
-        if not self._follows(subscription):
-            return True
         if topic.seen > max(heard, subscription.last):
             # A bell rang since the log was read; what it announced is committed, so read again.
             return False
@@ -206,3 +205,11 @@ class Subscriber:
         topic = subscription.topic
         mine = topic is not None and self._subscriptions.get(topic.thread_id) is subscription
         return mine and not self.closed
+
+
+def _read_on(thread: int, after_seq: int) -> tuple[list[StoredEvent], selectors.LiveText | None]:
+    """What the log has beyond a position and, where that is all of it, the text so far."""
+    stored = log.events_after(thread=thread, after_seq=after_seq, limit=REPLAY_EVENTS_MAX)
+    if len(stored) == REPLAY_EVENTS_MAX:
+        return stored, None
+    return stored, selectors.live_text(thread=thread)

@@ -25,7 +25,7 @@ from chat.delivery.bell import (
     ThreadEvents,
     UserFrame,
 )
-from chat.delivery.topics import Listener, Topic, heads
+from chat.delivery.topics import Listener, Topic
 from chat.protocol.frames import Services
 
 logger = structlog.get_logger(__name__)
@@ -35,6 +35,7 @@ SWEEP_EVERY_S: Final = 5.0
 # Two pulses lost in a row, and the bus counts as away.
 BUS_SILENCE_S: Final = 1.5
 HEAL_EVERY_S: Final = 0.2
+CANCEL_AGAIN_S: Final = 0.2
 ACCESS_EVERY_S: Final = 1.0
 # Longer than the period, since the clocks of two machines differ a little.
 ACCESS_LOOK_BACK: Final = timedelta(seconds=3)
@@ -86,8 +87,12 @@ class Hub:
 
     async def stop(self) -> None:
         tasks = [*self._tasks, *([self._started] if self._started else [])]
-        for task in tasks:
-            task.cancel()
+        running = set(tasks)
+        while running:
+            for task in running:
+                task.cancel()
+            # Again and again: on Python 3.11 wait_for, deep in redis-py, can swallow one.
+            _done, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
         await asyncio.gather(*tasks, return_exceptions=True)
         self._started = None
 
@@ -125,9 +130,6 @@ class Hub:
         if not followers and self._followers.pop(user_id, None) is not None:
             self._joined_users.discard(user_id)
             await self._group_discard(bell.user_group(user_id))
-
-    def heads_of(self, thread_ids: list[str]) -> dict[str, int]:
-        return heads(self._topics[one] for one in thread_ids if one in self._topics)
 
     async def _receive(self) -> None:
         layer = get_channel_layer()

@@ -1,6 +1,5 @@
 """What one process holds of a thread that its sockets follow: its head, the text that streams."""
 
-from collections.abc import Iterable
 from typing import Protocol
 
 from chat.delivery.bell import ThreadDelta, ThreadEvents
@@ -119,7 +118,3 @@ def _agreement(one: str, other: str) -> int:
     """How many characters two texts share from the beginning."""
     pairs = enumerate(zip(one, other, strict=False))
     return next((n for n, (a, b) in pairs if a != b), min(len(one), len(other)))
-
-
-def heads(topics: Iterable[Topic]) -> dict[str, int]:
-    return {topic.thread_id: max(topic.seen, topic.head or 0) for topic in topics}

@@ -212,6 +212,7 @@ def finish(
             role=Role.ASSISTANT,
             text=text,
             seq=stored[-3].seq,
+            created_at=stored[-3].ts,
         )
         _charge(attempt, status)
         services.begin_next_run(thread=attempt.thread)

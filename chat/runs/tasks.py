@@ -89,3 +89,4 @@ async def _beat_once(*, thorough: bool) -> None:
         await in_database(reaper.drop_orphaned_jobs)
         await in_database(billing.record_expiries)
         await in_database(billing.prune_usage)
+        await in_database(services.drop_unsent_files)

@@ -1,8 +1,9 @@
 """Real consumers on the test's own loop, with the real database and bus behind them."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
+from types import MappingProxyType
 from typing import Any
 
 import msgspec
@@ -32,14 +33,21 @@ class Socket:
     Not Channels' own communicator: that one keeps database connections from being given back.
     """
 
-    def __init__(self, session_key: str) -> None:
+    def __init__(
+        self,
+        session_key: str,
+        *,
+        subprotocols: tuple[str, ...] = (SUBPROTOCOL,),
+        headers: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         cookie = f"{settings.SESSION_COOKIE_NAME}={session_key}"
-        headers = {"host": "localhost", "origin": "http://localhost", "cookie": cookie}
+        usual = {"host": "localhost", "origin": "http://localhost", "cookie": cookie}
+        sent = usual | dict(headers)
         scope = {
             "type": "websocket",
             "path": "/ws/chat/",
-            "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
-            "subprotocols": [SUBPROTOCOL],
+            "headers": [(name.encode(), value.encode()) for name, value in sent.items()],
+            "subprotocols": list(subprotocols),
         }
         application = ChatConsumer.as_asgi()
         self._communicator: Any = ApplicationCommunicator(application, scope)  # type: ignore[no-untyped-call]  # asgiref's
@@ -50,8 +58,13 @@ class Socket:
         assert output["type"] == "websocket.accept"
 
     async def send(self, **frame: object) -> None:
-        text = msgspec.json.encode(frame, enc_hook=str).decode()
+        await self.send_text(msgspec.json.encode(frame, enc_hook=str).decode())
+
+    async def send_text(self, text: str) -> None:
         await self._communicator.send_input({"type": "websocket.receive", "text": text})
+
+    async def send_bytes(self, data: bytes) -> None:
+        await self._communicator.send_input({"type": "websocket.receive", "bytes": data})
 
     async def frame(self, kind: str) -> dict[str, Any]:
         """The next frame of that type; others are passed over."""

@@ -1,10 +1,12 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from typing import TypeVar
 
 import pytest
 from django.core.files.base import ContentFile
 from django.db import connection
+from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
@@ -194,3 +196,18 @@ def test_no_more_runs_than_the_quota_has_are_accepted(user: User) -> None:
     accepted = at_once([lambda n=n: attempt(n) for n in range(SENDERS)])  # type: ignore[misc]  # bound now
     assert sum(accepted) == 4
     assert Run.objects.count() == 5
+
+
+@pytest.mark.django_db
+def test_uploads_that_no_message_took_are_dropped_after_a_day(user: User) -> None:
+    old, new, sent = (
+        services.store_file(user=user, name="a.csv", content=ContentFile(b"a")) for _ in range(3)
+    )
+    post(user, files=(sent.public_id,))
+    File.objects.exclude(pk=new.pk).update(created_at=timezone.now() - timedelta(days=2))
+    assert services.drop_unsent_files() == 1
+    assert services.drop_unsent_files() == 0
+    assert not old.content.storage.exists(str(old.content.name))
+    assert set(File.objects.values_list("pk", flat=True)) == {new.pk, sent.pk}
+    for file in (new, sent):
+        file.content.delete(save=False)

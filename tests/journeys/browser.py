@@ -21,7 +21,8 @@ from playwright.async_api import (
 from tests.servers import Servers
 
 CHROMIUM = shutil.which("chromium")
-# All browser journeys share one event loop, since they share one browser.
+# All browser journeys share one event loop, since they share one browser. `django_db` makes sure of
+# the test database; what the servers write there stays until the module's fixture empties it.
 BROWSER_JOURNEY = [
     pytest.mark.browser,
     pytest.mark.django_db,
@@ -39,6 +40,8 @@ ARGUMENTS = [
 ]
 # A generous limit, so that a slow machine fails no journey.
 HAPPENS_WITHIN_MS = 30_000
+expect.set_options(timeout=HAPPENS_WITHIN_MS)
+AT_END_PX = 8  # fractions of a pixel add up
 # What the network itself says in the console when a server has been killed.
 NO_SERVER = re.compile(r"WebSocket connection to .* failed|net::ERR_(CONNECTION|EMPTY|SOCKET)")
 # Keeps each state the page was seen in, also those too short to be met by asking.
@@ -142,30 +145,33 @@ class Tab:
     async def expect_status(
         self, word: Literal["connecting", "connected", "ready", "degraded", "offline"]
     ) -> None:
-        await expect(self.status).to_have_text(word, timeout=HAPPENS_WITHIN_MS)
+        await expect(self.status).to_have_text(word)
 
     async def expect_text(self, chars: int) -> str:
         """Wait until the last answer shows at least this many characters; gives them."""
         text = self.answers.last.locator(".prose")
-        await expect(text).to_have_text(
-            re.compile(rf".{{{chars},}}", re.DOTALL), timeout=HAPPENS_WITHIN_MS
-        )
+        await expect(text).to_have_text(re.compile(rf".{{{chars},}}", re.DOTALL))
         return await text.inner_text()
 
     async def expect_end(self) -> None:
         """Wait until the last answer has ended."""
-        await expect(self.answers.last).to_have_attribute(
-            "aria-busy", "false", timeout=HAPPENS_WITHIN_MS
-        )
+        await expect(self.answers.last).to_have_attribute("aria-busy", "false")
 
-    async def shown(self) -> str:
-        """The markup of the last answer's text."""
-        return await self.answers.last.locator(".prose").inner_html()
+    async def shown(self) -> list[str]:
+        """The markup of each answer's text."""
+        return [await each.inner_html() for each in await self.answers.locator(".prose").all()]
 
     async def rendered(self, text: str) -> str:
         """The markup that the page makes of `text`."""
         html: str = await self.page.evaluate(RENDER, text)
         return html
+
+    async def expect_at_end(self) -> None:
+        """The newest line of the conversation is on the screen."""
+        to_go = await self.conversation.evaluate(
+            "(region) => region.scrollHeight - region.scrollTop - region.clientHeight"
+        )
+        assert to_go < AT_END_PX, f"{to_go} px from the end"
 
     async def witnessed(self, what: str) -> list[Any]:
         values: list[Any] = await self.page.evaluate(f"globalThis.witnessed.{what}")

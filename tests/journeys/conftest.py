@@ -92,7 +92,7 @@ def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
         variables = {"DATABASE_URL": database_url, "REDIS_URL": settings.REDIS_URL}
         servers = Servers(env.everything() | variables)
         try:
-            servers.start(NETRA_MAIL_URL=mail.url, NETRA_ASSISTANT_TOKENS_PER_S="150")
+            servers.start(NETRA_MAIL_URL=mail.url, NETRA_ASSISTANT_TOKENS_PER_S="90")
             yield Site(servers, mail)
         finally:
             servers.stop()

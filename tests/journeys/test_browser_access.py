@@ -1,25 +1,28 @@
 """For everybody: narrow windows, keyboards only, assistive technology, light and dark."""
 
 from collections.abc import Awaitable, Callable
+from importlib import resources
 from typing import Any, Literal
 
 import pytest
-from axe_playwright_python.async_playwright import Axe
 from playwright.async_api import expect
 
-from tests.journeys.browser import BROWSER_JOURNEY, HAPPENS_WITHIN_MS, Tab, Visits
+from tests.journeys.browser import BROWSER_JOURNEY, Tab, Visits
 from tests.journeys.conftest import Person
 from tests.journeys.test_browser_chat import QUESTION, first_rows
 
 pytestmark = BROWSER_JOURNEY
 
 PHONE: Any = {"width": 390, "height": 844}
+# The package carries axe-core; its own Python has no types and adds nothing that is needed here.
+AXE = resources.files("axe_playwright_python").joinpath("axe.min.js").read_text()
 SERIOUS = ("serious", "critical")
 
 
 async def violations(tab: Tab) -> list[str]:
     """What axe-core finds serious or critical, each with the elements it is about."""
-    found = (await Axe().run(tab.page)).response["violations"]
+    await tab.page.evaluate(AXE)
+    found = (await tab.page.evaluate("axe.run({ resultTypes: ['violations'] })"))["violations"]
     return [
         f"{tab.page.url} {each['id']}: {[node['html'][:150] for node in each['nodes']]}"
         for each in found
@@ -38,6 +41,8 @@ async def test_a_phone_has_the_threads_in_a_drawer_and_the_composer_in_reach(
     await tab.ask(f"{QUESTION}\n\n{first_rows(20)}")
     await tab.expect_end()
 
+    await tab.button("Show all").click()
+    await expect(tab.button("Show less")).to_have_attribute("aria-expanded", "true")
     await tab.answers.last.locator(".tool-card summary").click()
     width = await tab.page.evaluate("document.documentElement.scrollWidth")
     assert width == PHONE["width"], "the page scrolls sideways"
@@ -110,8 +115,6 @@ async def test_axe_finds_nothing_serious(
     found += await violations(tab)
     await tab.expect_end()
     await tab.answers.last.locator(".tool-card summary").click()
-    await expect(tab.answers.last.locator(".tool-card__body")).to_be_visible(
-        timeout=HAPPENS_WITHIN_MS
-    )
+    await expect(tab.answers.last.locator(".tool-card__body")).to_be_visible()
     found += await violations(tab)
     assert found == []

@@ -1,4 +1,4 @@
-"""Coming in and going out in a browser: codes by mail, passwords, and sockets that end with them."""
+"""Coming in and going out in a browser: mailed codes, passwords, and sockets that end with them."""
 
 from collections.abc import Awaitable, Callable
 
@@ -34,7 +34,7 @@ async def test_a_newcomer_signs_up_with_the_code_from_the_mail(visits: Visits, s
 
     await fill(tab, Email=email.upper(), Password=NEW_PASSWORD)
     await tab.button("Create account").click()
-    mail = site.mail.newest_to(email, about="confirm")
+    mail = site.mail.newest_to(email, about="code")
     await fill(tab, Code="WRNG-CODE")
     await tab.button("Confirm").click()
     await expect(tab.page.get_by_text("This code is not right")).to_be_visible()

@@ -8,7 +8,7 @@ from playwright.async_api import WebSocketRoute, expect
 
 from chat.database import in_database
 from chat.models import Message
-from tests.journeys.browser import BROWSER_JOURNEY, HAPPENS_WITHIN_MS, NO_SERVER, Tab, Visits
+from tests.journeys.browser import BROWSER_JOURNEY, NO_SERVER, Tab, Visits
 from tests.journeys.conftest import Person
 from tests.journeys.test_browser_chat import QUESTION, expect_stored, first_rows
 
@@ -46,14 +46,13 @@ async def test_a_killed_web_process_costs_a_pause_and_nothing_else(
     servers.start_web()
     await tab.expect_status("ready")
 
-    await expect(tab.answers).to_have_count(2, timeout=HAPPENS_WITHIN_MS)
-    await expect(tab.answers.last).to_contain_text("81", timeout=HAPPENS_WITHIN_MS)
+    await expect(tab.answers).to_have_count(2)
+    await expect(tab.answers.last).to_contain_text("81")
     await expect(tab.questions).to_have_count(2)
     tab.forgive(NO_SERVER)
-    await expect_stored(tab)
-    assert await roles_of(tab.thread_id) == ["user", "user", "assistant", "assistant"]
-    first = tab.answers.first.locator(".prose")
-    assert "Total spend" in await first.inner_text()
+    answers = await expect_stored(tab)
+    assert "Total spend" in answers[0]
+    assert sorted(await roles_of(tab.thread_id)) == ["assistant", "assistant", "user", "user"]
 
 
 async def test_a_killed_worker_is_told_as_degraded_and_its_answer_goes_on(
@@ -67,6 +66,8 @@ async def test_a_killed_worker_is_told_as_degraded_and_its_answer_goes_on(
 
     servers.kill("worker")
     await tab.expect_status("degraded")
+    await expect(tab.page.get_by_text("no worker is running")).to_be_visible()
+    await tab.expect_at_end()
     servers.start_worker()
     await tab.expect_status("ready")
 
@@ -95,7 +96,7 @@ async def test_connected_is_not_called_ready_and_what_is_sent_meanwhile_waits(
     await tab.expect_status("ready")
 
     assert await tab.witnessed("status") == ["connecting", "connected", "ready"]
-    await expect(tab.answers.last).to_contain_text("15", timeout=HAPPENS_WITHIN_MS)
+    await expect(tab.answers.last).to_contain_text("15")
     await tab.expect_end()
     assert await roles_of(tab.thread_id) == ["user", "assistant"]
 

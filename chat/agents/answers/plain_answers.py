@@ -74,7 +74,7 @@ def prices(found: PriceComparison) -> str:
         else ""
     )
     note = f"List prices in US dollars as of {found.priced_at}, from genai-prices.{tiers}"
-    return f"{lead}\n\n{table(headers, rows, left=2)}\n\n{note}{unknown}"
+    return f"{lead}\n\n{table(headers, rows, left=(0, 1))}\n\n{note}{unknown}"
 
 
 def _price_row(model: ModelPrices) -> list[str]:

@@ -1,6 +1,6 @@
 """Figures and tables in Markdown."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from decimal import ROUND_HALF_UP, Decimal
 
 SIGNS = {"USD": "$", "EUR": "€", "GBP": "£"}
@@ -69,9 +69,11 @@ def cell(text: str) -> str:
     return cleaned if len(cleaned) <= 60 else f"{cleaned[:57]}…"
 
 
-def table(headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """A Markdown table; all columns but the first `left` are aligned to the right."""
-    rules = [":--" if index < left else "--:" for index in range(len(headers))]
+def table(
+    headers: Sequence[str], rows: Sequence[Sequence[str]], *, left: Collection[int] = (0,)
+) -> str:
+    """A Markdown table; the columns in `left` are aligned to the left, the others to the right."""
+    rules = [":--" if index in left else "--:" for index in range(len(headers))]
     lines = [headers, rules, *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 

@@ -165,7 +165,8 @@ def _days(report: UsageReport) -> str:
     ]
     earlier = report.days_count - len(shown)
     note = f"\n\n{plural(earlier, 'earlier day')} not shown." if earlier > 0 else ""
-    return table(["Day (UTC)", "Requests", "Tokens", "Spend", ""], rows) + note
+    headers = ["Day (UTC)", "Requests", "Tokens", "Spend", ""]
+    return table(headers, rows, left=(0, len(headers) - 1)) + note
 
 
 def _people(report: UsageReport, noun: str, groups: list[Group], total: int) -> str:

@@ -36,15 +36,18 @@ export class Conversation {
     region.addEventListener("click", (event) => {
       copyCode(event);
       // What the reader opens stays where it is.
-      if (event.target.closest("summary")) this.#follows = false;
+      if (event.target.closest("summary, [aria-expanded]")) this.#follows = false;
     });
     region.addEventListener("scroll", () => this.#showJump(!this.#isAtEnd()));
     jump.addEventListener("click", () => {
       this.toEnd();
       region.focus();
     });
-    // After layout and before paint: whatever made the list grow, its height is known already.
-    new ResizeObserver(() => this.#grown()).observe(this.#list);
+    // After layout and before paint: whatever made the list grow or the region shrink (a banner, a
+    // keyboard on the screen), the heights are known already.
+    const sizes = new ResizeObserver(() => this.#grown());
+    sizes.observe(this.#list);
+    sizes.observe(region);
   }
 
   toEnd() {

@@ -4,6 +4,10 @@ import { element, setChildren, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { countWords, sizeWords, timeWords } from "./words.js";
 
+// A pasted export would fill many screens: above either, a message is clipped until opened.
+const CLIPPED_ABOVE_LINES = 14;
+const CLIPPED_ABOVE_CHARS = 1_500;
+
 /**
  * @param {{onRetry: (id: string) => void, onEdit: (id: string) => void}} actions
  * @returns {{node: HTMLElement, update: (item: object) => void}}
@@ -11,6 +15,7 @@ import { countWords, sizeWords, timeWords } from "./words.js";
 export function createQuestion({ onRetry, onEdit }) {
   const files = element("div", { class: "row message__files" });
   const text = element("div", { class: "message__text" });
+  const more = button("Show all", () => clip(text.dataset.clipped !== "true"));
   const meta = element("p", { class: "message__meta" });
   const refusal = element("div", { class: "alert alert--danger" });
   const node = element(
@@ -18,10 +23,24 @@ export function createQuestion({ onRetry, onEdit }) {
     { class: "message message--user", "aria-label": "You" },
     files,
     text,
+    more,
     meta,
     refusal,
   );
   let shown = [];
+
+  function clip(isClipped) {
+    text.dataset.clipped = String(isClipped);
+    setText(more, isClipped ? "Show all" : "Show less");
+    more.setAttribute("aria-expanded", String(!isClipped));
+  }
+
+  function showText(value) {
+    if (text.textContent === value && value !== "") return;
+    setText(text, value);
+    more.hidden = !isLong(value);
+    clip(!more.hidden);
+  }
 
   function showRefusal(message) {
     refusal.hidden = message.status !== "refused";
@@ -40,7 +59,7 @@ export function createQuestion({ onRetry, onEdit }) {
       const news = [message, run, position, isWaiting];
       if (news.every((each, index) => each === shown[index])) return;
       shown = news;
-      setText(text, message.text);
+      showText(message.text);
       setChildren(files, message.files.map(fileView));
       files.hidden = message.files.length === 0;
       setText(meta, metaWords(message, { position, isWaiting }));
@@ -66,6 +85,10 @@ function refusalBody({ message, retry_after_s: wait }, actions) {
 
 function button(label, click) {
   return element("button", { type: "button", class: "button button--small", click }, label);
+}
+
+function isLong(text) {
+  return text.length > CLIPPED_ABOVE_CHARS || text.split("\n").length > CLIPPED_ABOVE_LINES;
 }
 
 function metaWords(message, { position, isWaiting }) {
