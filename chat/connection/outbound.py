@@ -77,7 +77,7 @@ class Outbound:
 
     async def room(self) -> None:
         """Wait until little enough is queued that a replay may put more."""
-        while self._task is not None and self.chars > CHARS_MAX // 2:
+        while self._task is not None and not self._has_room():
             if self._room is None:
                 self._room = self._loop.create_future()
             await asyncio.shield(self._room)
@@ -117,7 +117,7 @@ class Outbound:
         self._written += 1
         self._frames -= 1
         self.chars -= len(message.payload)
-        if self._room is not None and self.chars <= CHARS_MAX // 2:
+        if self._room is not None and self._has_room():
             self._make_room()
 
     def _watch(self) -> None:
@@ -129,6 +129,9 @@ class Outbound:
             self._on_stuck()
             return
         self._watch()
+
+    def _has_room(self) -> bool:
+        return self.chars <= CHARS_MAX // 2 and self._frames <= FRAMES_MAX // 2
 
     def _make_room(self) -> None:
         if self._room is not None and not self._room.done():
