@@ -16,7 +16,7 @@ SENDS_ALONE: Final = 30
 
 @dataclass(frozen=True, slots=True)
 class FirstEvents:
-    """Milliseconds from `send` to its ack, the first event at all, and the run's `agent_started`."""
+    """Milliseconds from `send` to its ack, any first event, and the run's `agent_started`."""
 
     ack: list[float]
     first: list[float]

@@ -3,6 +3,7 @@
 import os
 import warnings
 
+from channels.layers import get_channel_layer
 from channels.routing import ProtocolTypeRouter, URLRouter
 from django.core.asgi import get_asgi_application
 from django.urls import path
@@ -14,6 +15,9 @@ warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronou
 
 # Only after Django's set-up may modules with models be imported.
 from chat.consumers import ChatConsumer  # noqa: E402
+
+# The first socket should not pay for the imports of the layer's client.
+get_channel_layer()
 
 application = ProtocolTypeRouter(
     {

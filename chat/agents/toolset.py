@@ -26,13 +26,15 @@ class JournalledToolset(AbstractToolset[ToolContext]):
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = {tool.name: tool for tool in tools}
+        # Once: the JSON schemas would else be a fifth of what a short run computes.
+        self._offers = {tool.name: self._offered(tool) for tool in tools}
 
     @property
     def id(self) -> str | None:
         return "netra"
 
     async def get_tools(self, ctx: RunContext[ToolContext]) -> dict[str, ToolsetTool[ToolContext]]:
-        return {name: self._offered(tool) for name, tool in self._tools.items()}
+        return self._offers
 
     def _offered(self, tool: Tool) -> ToolsetTool[ToolContext]:
         definition = ToolDefinition(

@@ -1,5 +1,6 @@
 """What a client that keeps the rules of the protocol ends up with."""
 
+import asyncio
 import hashlib
 from typing import Any
 
@@ -61,13 +62,15 @@ async def follow(
     connection: ChatConnection, transcript: Transcript, until: str, *, within_s: float = 60
 ) -> Frame:
     """Take frames until an event of type `until` is among them; gives that event."""
-    while True:
-        frame = await connection.next(within_s=within_s)
-        transcript.take(frame)
-        for event in frame.get("events", ()):
-            if event["type"] == until and frame["thread_id"] == transcript.thread_id:
-                found: Frame = event
-                return found
+    # One limit for all of it: heartbeats come whether or not the event ever does.
+    async with asyncio.timeout(within_s):
+        while True:
+            frame = await connection.next(within_s=within_s)
+            transcript.take(frame)
+            for event in frame.get("events", ()):
+                if event["type"] == until and frame["thread_id"] == transcript.thread_id:
+                    found: Frame = event
+                    return found
 
 
 async def ask(
@@ -91,8 +94,9 @@ async def follow_text(
     connection: ChatConnection, transcript: Transcript, run_id: str, chars: int
 ) -> None:
     """Take frames until that run's text has at least `chars` characters."""
-    while len(transcript.texts.get(run_id, "")) < chars:
-        transcript.take(await connection.next(within_s=60))
+    async with asyncio.timeout(60):
+        while len(transcript.texts.get(run_id, "")) < chars:
+            transcript.take(await connection.next())
 
 
 def assert_brackets(types: list[str]) -> None:

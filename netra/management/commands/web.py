@@ -1,5 +1,6 @@
 """`manage.py web`: serves pages and sockets until told to stop, draining sockets first."""
 
+import gc
 import socket
 import sys
 from typing import Any
@@ -61,6 +62,9 @@ class Command(BaseCommand):
             timeout_graceful_shutdown=2,
         )
         server = DrainingServer(config)
+        # What was imported stays: the collector need not walk it again, 90 ms each time.
+        gc.collect()
+        gc.freeze()
         server.run()
         if not server.started:
             sys.exit(3)
