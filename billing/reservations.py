@@ -22,8 +22,9 @@ OPEN = (Reservation.State.HELD, Reservation.State.LAPSED)
 
 def new(*, user: "User", feature: str, amount: int, key: str, now: datetime) -> Reservation:
     """A reservation not yet taken; LimitReached for an unknown feature, else ValueError."""
-    if not 1 <= amount <= AMOUNT_MAX:
-        raise ValueError(f"amount must be between 1 and {AMOUNT_MAX}")
+    # True is an int to Python and a boolean to PostgreSQL.
+    if type(amount) is not int or not 1 <= amount <= AMOUNT_MAX:
+        raise ValueError(f"amount must be a whole number between 1 and {AMOUNT_MAX}")
     if not 1 <= len(key) <= KEY_CHARACTERS_MAX:
         raise ValueError(f"key must have between 1 and {KEY_CHARACTERS_MAX} characters")
     window = WINDOWS.get(feature)

@@ -171,8 +171,8 @@ def settle(*, key: str, amount: int) -> None:
     given back, whatever the amount. Settled or released before: nothing changes. Raises
     UnknownReservation.
     """
-    if not 0 <= amount <= reservations.AMOUNT_MAX:
-        raise ValueError(f"amount must be between 0 and {reservations.AMOUNT_MAX}")
+    if type(amount) is not int or not 0 <= amount <= reservations.AMOUNT_MAX:
+        raise ValueError(f"amount must be a whole number between 0 and {reservations.AMOUNT_MAX}")
     with _movement():
         held = reservations.locked(key)
         if held.state in reservations.OPEN:

@@ -32,7 +32,7 @@ from chat.connection.subscriber import Subscriber
 from chat.database import in_database
 from chat.delivery import hub
 from chat.delivery.bell import AccessEnded
-from chat.protocol.codes import CloseCode
+from chat.protocol.codes import CloseCode, ErrorCode
 from chat.protocol.frames import (
     SUBPROTOCOL,
     Account,
@@ -40,6 +40,7 @@ from chat.protocol.frames import (
     Drain,
     FrameLimits,
     FrameRefused,
+    Ping,
     Pong,
     Ready,
     ServerFrame,
@@ -86,11 +87,19 @@ class ChatConsumer(AsyncConsumer):
         self._tasks: set[asyncio.Task[None]] = set()
         self._room = asyncio.Event()
         self._heartbeat: asyncio.TimerHandle | None = None
+        self._answering: asyncio.Task[None] | None = None
+        self._main = asyncio.current_task()
+        self._given_up = False
         OPEN.add(self)
         CENSUS.begin(self.hub.spawn)
         try:
             # Not called for a client that vanishes in mid-send, disconnect() cleans nothing up.
             await super().__call__(scope, receive, send)
+        except asyncio.CancelledError:
+            if not self._given_up or self._main is None:
+                raise
+            # Or the limits of the clean-up would take the cancellation for theirs.
+            self._main.uncancel()
         finally:
             await self._clean_up()
 
@@ -120,10 +129,9 @@ class ChatConsumer(AsyncConsumer):
         text = message.get("text")
         if self.closing:
             return
-        if text is None:
-            await self.close(CloseCode.PROTOCOL_ERROR, "frames are text")
-            return
         try:
+            if text is None:
+                raise FrameRefused(ErrorCode.INVALID_FRAME, "Frames are text, not binary.")
             frame = decode(text)
         except FrameRefused as refused:
             self._put(refused.frame(), MessagePriority.CRITICAL)
@@ -131,7 +139,20 @@ class ChatConsumer(AsyncConsumer):
         while len(self.inbound) >= INBOUND_FRAMES_MAX and not self.closing:
             self._room.clear()
             await self._room.wait()
-        await self.inbound.enqueue(frame, priority=MessagePriority.HIGH)
+        if isinstance(frame, Ping) and self.exchange is not None and self.machine.is_operational:
+            # Whatever the database does to the frames before it, the connection is alive.
+            self._put(Pong(heads=self.subscriber.heads()))
+            return
+        self.inbound.enqueue_nowait(frame, priority=MessagePriority.HIGH)
+        # Until set-up is done the queue keeps it, and flushes by itself then.
+        if self.machine.is_operational and self._answering is None:
+            self._answering = asyncio.create_task(self._answer_all())
+
+    async def _answer_all(self) -> None:
+        try:
+            await self.inbound.flush()
+        finally:
+            self._answering = None
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
         raise StopConsumer
@@ -147,9 +168,16 @@ class ChatConsumer(AsyncConsumer):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
                 await self.outbound.drained()
-        await self._send_quietly(
-            {"type": "websocket.close", "code": code.value, "reason": reason[:120]}
-        )
+        try:
+            async with asyncio.timeout(1):
+                await self._send_quietly(
+                    {"type": "websocket.close", "code": code.value, "reason": reason[:120]}
+                )
+        except TimeoutError:
+            # The transport waits for a client that does not read: nobody will say good-bye.
+            self._given_up = True
+            if self._main is not None:
+                self._main.cancel()
 
     async def _set_up(self) -> None:
         try:
@@ -163,6 +191,10 @@ class ChatConsumer(AsyncConsumer):
         except (DatabaseError, PoolTimeout):
             self.machine.force_fail("the database is away")
             await self.close(CloseCode.COME_BACK_LATER, "the database is away")
+        except Exception:  # the outermost loop of a set-up: a client must not wait for ever
+            logger.exception("set-up failed")
+            self.machine.force_fail("set-up failed")
+            await self.close(CloseCode.COME_BACK_LATER, "set-up failed")
 
     async def _become_ready(self) -> None:
         admitted = await in_database(admit, self.asgi)
@@ -289,7 +321,7 @@ class ChatConsumer(AsyncConsumer):
         if not self.machine.is_terminal:
             self.machine.transition_to(ConnectionState.CLOSED)
         REGISTRY.unregister(self.connection_id)
-        for task in tuple(self._tasks):
+        for task in (*self._tasks, *([self._answering] if self._answering else ())):
             task.cancel()
         await self.subscriber.close()
         if self.admitted is not None:
@@ -310,5 +342,6 @@ async def drain(*, within_s: float) -> None:
         after_ms = int(1000 * within_s * number / len(sockets))
         consumer.outbound.put(encode(Drain(reconnect_after_ms=after_ms)), MessagePriority.CRITICAL)
     await asyncio.gather(
-        *(consumer.close(CloseCode.DRAIN, "the server restarts") for consumer in sockets)
+        *(consumer.close(CloseCode.DRAIN, "the server restarts") for consumer in sockets),
+        return_exceptions=True,
     )

@@ -99,6 +99,8 @@ class Run(models.Model):
         max_length=16, choices=[(s.value, s.value) for s in RunState], default=RunState.QUEUED.value
     )
     attempt = models.PositiveSmallIntegerField(default=0)
+    # Attempts that a worker gave back as it shut down; they do not count as failures.
+    handovers = models.PositiveSmallIntegerField(default=0)
     trigger = models.CharField(max_length=16, default="send")
     agent_name = models.CharField(max_length=64, blank=True)
     model = models.CharField(max_length=128, blank=True)

@@ -131,9 +131,12 @@ def drop_unsent_files() -> int:
 
 def begin_next_run(*, thread: int) -> None:
     """Defer the job of the run that waits longest, inside the transaction that freed the thread."""
+    if Run.objects.filter(thread_id=thread, state__in=sorted(ACTIVE)).exists():
+        return
     waiting = Run.objects.filter(thread_id=thread, state=RunState.QUEUED).order_by("pk")
-    run = waiting.first()
-    if run is not None:
+    # Never waited for: whoever holds it claims or ends it, and looks for the next one itself.
+    run = waiting.select_for_update(skip_locked=True, no_key=True).first()
+    if run is not None and run.job_id is None:
         defer_run(run)
 
 
@@ -155,7 +158,6 @@ def end_waiting_run(run: Run, *, state: RunState) -> bool:
     )
     if not ended:
         return False
-    billing.release(key=run.public_id)
     started = AgentStarted(model=run.model, trigger="send")
     completed = AgentCompleted(status="stopped", message_id=None, usage={})
     log.append(
@@ -166,6 +168,7 @@ def end_waiting_run(run: Run, *, state: RunState) -> bool:
             for data in (started, completed)
         ],
     )
+    billing.release(key=run.public_id)
     begin_next_run(thread=run.thread_id)
     publish_thread_row(thread=run.thread_id, user_id=run.user.public_id)
     return True
@@ -194,18 +197,22 @@ def _posted_before(user: User, message: Outgoing) -> Posted | None:
 
 def _post(user: User, message: Outgoing) -> Posted:
     if must_verify_email(user):
-        raise AddressUnverified
+        # A socket's user was read when it opened; they may have verified since, in another tab.
+        user.refresh_from_db(fields=["verified_at"])
+        if must_verify_email(user):
+            raise AddressUnverified
     files = selectors.files_of(user=user.pk, file_ids=message.files)
     if len(files) != len(set(message.files)):
         raise FileNotFound
     thread = _thread_of(user, message)
     run_id = new_run_id()
-    billing.reserve(user=user, feature=RUN_FEATURE, amount=1, key=run_id)
     if message.interrupt:
         for active in Run.objects.filter(thread=thread, state__in=sorted(ACTIVE)):
             _stop(active)
     message_id = new_message_id()
     stored = _append_question(thread, message_id, message, files)
+    # After the thread's row, as in every writer: run, thread, counter.
+    billing.reserve(user=user, feature=RUN_FEATURE, amount=1, key=run_id)
     run = _begin_run(user, thread, run_id=run_id, message_id=message_id)
     row = Message.objects.create(
         public_id=message_id,
@@ -219,8 +226,10 @@ def _post(user: User, message: Outgoing) -> Posted:
         request_digest=message.digest,
         created_at=stored.ts,
     )
-    if files:
-        File.objects.filter(pk__in=[file.pk for file in files]).update(message=row)
+    taken = File.objects.filter(pk__in=[file.pk for file in files], message=None)
+    # Another message, or the clean-up, may have been quicker since they were read.
+    if files and taken.update(message=row) != len(files):
+        raise FileNotFound
     _publish_row(user.public_id, _row_of(thread, at=stored.ts))
     return Posted(
         message_id=message_id,

@@ -10,6 +10,7 @@ from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.views.csrf import csrf_failure
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
@@ -84,6 +85,17 @@ def upload_file(request: HttpRequest) -> HttpResponse:
             "Many files wait to be sent already. Send some of them first.",
         )
     return JsonResponse({"file_id": file.public_id, "name": file.name, "bytes": file.bytes})
+
+
+def refuse_forged(request: HttpRequest, reason: str = "") -> HttpResponse:
+    """Answer a request without its CSRF token: JSON where programs call, else the page."""
+    if request.path.startswith("/api/"):
+        return _problem(
+            HTTPStatus.FORBIDDEN,
+            "csrf_failed",
+            "Send the page's CSRF token in the header X-CSRFToken.",
+        )
+    return csrf_failure(request, reason=reason, template_name="403_csrf.html")
 
 
 def _config(request: HttpRequest, user: User, thread_id: str | None) -> dict[str, Any]:

@@ -133,6 +133,11 @@ def database(url: str) -> dict[str, Any]:
         "OPTIONS": {
             **parts,
             "connect_timeout": 3,
+            # A peer that vanished without a word must not hold every thread for minutes.
+            "tcp_user_timeout": 10_000,
+            "keepalives_idle": 10,
+            "keepalives_interval": 3,
+            "keepalives_count": 3,
             "pool": {"min_size": 2, "max_size": NETRA_DB_THREADS + 8, "timeout": 5},
         },
     }
@@ -252,6 +257,7 @@ DEFAULT_FROM_EMAIL = SERVER_EMAIL = env.text("NETRA_MAIL_FROM", "Netra <no-reply
 # End of the accounts block
 
 # Security
+CSRF_FAILURE_VIEW = "chat.views.refuse_forged"
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = DEPLOYED

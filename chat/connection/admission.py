@@ -1,7 +1,7 @@
 """Who may open a socket: the exact origin, then a session whose user may come in."""
 
 from types import SimpleNamespace
-from typing import Any, Final
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth import SESSION_KEY, get_user
@@ -17,8 +17,6 @@ from chat import selectors
 from chat.protocol.codes import CloseCode
 from chat.protocol.events import timestamp
 from chat.protocol.frames import FRAME_BYTES_MAX, TEXT_CHARS_MAX, ActiveRunRef
-
-_SCHEMES: Final = ("https",) if settings.SESSION_COOKIE_SECURE else ("http", "https")
 
 
 class NotAdmitted(Exception):
@@ -49,7 +47,9 @@ def origin_is_ours(scope: dict[str, Any]) -> bool:
     domain = host.rsplit(":", 1)[0] if not host.endswith("]") else host
     if not host or not validate_host(domain, settings.ALLOWED_HOSTS):
         return False
-    return header(scope, b"origin") in {f"{scheme}://{host}" for scheme in _SCHEMES}
+    # A proxy may end TLS in front; cookies that are secure say that somebody does.
+    secure = settings.SESSION_COOKIE_SECURE or scope.get("scheme") == "wss"
+    return header(scope, b"origin") == f"{'https' if secure else 'http'}://{host}"
 
 
 def admit(scope: dict[str, Any]) -> Admitted:

@@ -1,5 +1,7 @@
 """Answers one socket's frames: each with a `client_id` gets exactly one final answer."""
 
+import asyncio
+import contextlib
 from typing import Final, assert_never
 
 import structlog
@@ -40,17 +42,22 @@ from chat.protocol.frames import (
     Unsubscribe,
     encode,
 )
-from chat.runs.lifecycle import TERMINAL
 
 logger = structlog.get_logger(__name__)
 
-UNAVAILABLE: Final = "This cannot be stored right now. It will be tried again."
+UNAVAILABLE: Final = "This is not possible right now. Try again in a moment."
 RETRY_AFTER_S: Final = 2.0
+# A frozen database: the thread that waits for it may yet store the message, and a retry with the
+# same client_id is then answered with that.
+ANSWERED_WITHIN_S: Final = 8.0
 _REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     # What belongs to somebody else is answered exactly like what is not there.
     ThreadNotFound: (ErrorCode.NOT_FOUND, "There is no such thread."),
     RunNotFound: (ErrorCode.NOT_FOUND, "There is no such run."),
-    FileNotFound: (ErrorCode.FILE_NOT_FOUND, "An attached file is missing. Attach it again."),
+    FileNotFound: (
+        ErrorCode.FILE_NOT_FOUND,
+        "An attached file is missing, or was sent before. Attach it again.",
+    ),
     ClientIDReused: (
         ErrorCode.CLIENT_ID_REUSED, "This client_id was used before for another message.",
     ),
@@ -79,7 +86,8 @@ class Exchange:
         """Answer one frame; what cannot be done is told in an error frame, never raised."""
         client_id = frame.client_id if isinstance(frame, Send | Stop) else None
         try:
-            await self._answer(frame)
+            async with asyncio.timeout(ANSWERED_WITHIN_S):
+                await self._answer(frame)
         except FrameRefused as refused:
             refused.client_id = refused.client_id or client_id
             self._put_error(refused)
@@ -88,16 +96,12 @@ class Exchange:
             self._put_error(FrameRefused(code, text, client_id=client_id))
         except LimitReached as limit:
             self._put_error(_limit_refusal(limit, client_id))
-        except (DatabaseError, PoolTimeout, ProcrastinateException):
-            logger.warning("a frame could not be answered: the database is away")
-            self._put_error(
-                FrameRefused(
-                    ErrorCode.UNAVAILABLE,
-                    UNAVAILABLE,
-                    client_id=client_id,
-                    retry_after_s=RETRY_AFTER_S,
-                )
-            )
+        except (DatabaseError, PoolTimeout, ProcrastinateException, TimeoutError) as error:
+            logger.warning("a frame could not be answered", reason=type(error).__name__)
+            self._put_error(_unavailable(client_id))
+        except Exception:  # the outermost loop of a frame: each gets an answer, whatever happened
+            logger.exception("a frame could not be answered")
+            self._put_error(_unavailable(client_id))
 
     async def _answer(self, frame: AnyClientFrame) -> None:
         match frame:
@@ -112,7 +116,7 @@ class Exchange:
             case Seen():
                 self.seen_bytes = frame.bytes
             case Ping():
-                self._put(Pong(heads=self._subscriber.heads()))
+                await self._put(Pong(heads=self._subscriber.heads()))
             case _:
                 assert_never(frame)
 
@@ -125,10 +129,12 @@ class Exchange:
             interrupt=frame.mode == "interrupt",
         )
         posted = await in_database(services.post_message, user=self._user, message=message)
-        await self._subscriber.follow_own(
-            thread=posted.thread, thread_id=posted.thread_id, seq=posted.seq
-        )
-        self._put(
+        # Stored is stored: with too many threads followed it is acknowledged all the same.
+        with contextlib.suppress(FrameRefused):
+            await self._subscriber.follow_own(
+                thread=posted.thread, thread_id=posted.thread_id, seq=posted.seq
+            )
+        await self._put(
             Ack(
                 client_id=frame.client_id,
                 message_id=posted.message_id,
@@ -147,14 +153,14 @@ class Exchange:
 
     async def _stop(self, frame: Stop) -> None:
         run: Run = await in_database(services.stop_run, user=self._user, run_id=frame.run_id)
-        self._put(
+        await self._put(
             Ack(
                 client_id=frame.client_id,
                 message_id=None,
                 thread_id=run.thread.public_id,
                 run_id=run.public_id,
                 seq=None,
-                duplicate=run.state in TERMINAL or run.cancel_requested_at is not None,
+                duplicate=run.cancel_requested_at is not None,
             )
         )
 
@@ -164,11 +170,19 @@ class Exchange:
             raise ThreadNotFound
         return thread
 
-    def _put(self, frame: ServerFrame) -> None:
+    async def _put(self, frame: ServerFrame) -> None:
+        # An answer is never dropped for want of room; the deadline of writing ends the wait.
+        await self._outbound.room()
         self._outbound.put(encode(frame))
 
     def _put_error(self, refused: FrameRefused) -> None:
         self._outbound.put(encode(refused.frame()), MessagePriority.CRITICAL)
+
+
+def _unavailable(client_id: str | None) -> FrameRefused:
+    return FrameRefused(
+        ErrorCode.UNAVAILABLE, UNAVAILABLE, client_id=client_id, retry_after_s=RETRY_AFTER_S
+    )
 
 
 def _limit_refusal(limit: LimitReached, client_id: str | None) -> FrameRefused:

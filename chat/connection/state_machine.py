@@ -7,6 +7,7 @@ operational state, and the machine below is the one place that knows which state
 import threading
 import time
 from collections.abc import Callable, Mapping
+from copy import deepcopy
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from functools import cache
@@ -232,8 +233,8 @@ class ConnectionStateMachine:
         _require_state(state)
         if expected is not None:
             _require_state(expected)
-        # Copied before the lock: a mapping may be foreign code.
-        kept = MappingProxyType(dict(metadata)) if metadata else _NO_METADATA
+        # Copied before the lock, and through: a mapping may be foreign code, its values mutable.
+        kept = MappingProxyType(deepcopy(dict(metadata))) if metadata else _NO_METADATA
         with self._lock:
             current = self._now.state
             is_expected = expected is None or expected is current

@@ -69,7 +69,9 @@ class Subscription:
         text = self.topic.text if self.topic is not None else None
         if text is None:
             return
-        self.subscriber.outbound.put(encode(self._delta_from(text, 0)))
+        if not self.subscriber.outbound.put(encode(self._delta_from(text, 0))):
+            self.fall_back()
+            return
         self.run_id, self.attempt, self.offset = text.run_id, text.attempt, len(text.text)
 
     def fall_back(self) -> None:

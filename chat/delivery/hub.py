@@ -32,13 +32,16 @@ logger = structlog.get_logger(__name__)
 
 PULSE_EVERY_S: Final = 0.5
 SWEEP_EVERY_S: Final = 5.0
-# Two pulses lost in a row, and the bus counts as away.
-BUS_SILENCE_S: Final = 1.5
+# Longer than two pulses with a frozen database between them.
+BUS_SILENCE_S: Final = 3.5
 HEAL_EVERY_S: Final = 0.2
 CANCEL_AGAIN_S: Final = 0.2
+RESTART_AFTER_S: Final = 1.0
+# A frozen database must show, and must not hold up the beat of the bus.
+DATABASE_WITHIN_S: Final = 1.0
 ACCESS_EVERY_S: Final = 1.0
 # Longer than the period, since the clocks of two machines differ a little.
-ACCESS_LOOK_BACK: Final = timedelta(seconds=3)
+ACCESS_LOOK_BACK: Final = timedelta(seconds=10)
 SWEPT_AT_ONCE_MAX: Final = 500
 _OUTAGES: Final = (DatabaseError, PoolTimeout)
 
@@ -73,17 +76,28 @@ class Hub:
 
     async def start(self) -> None:
         """Open the process's channel and begin to receive; called again, it only waits for that."""
-        if self._started is None:
+        failed = (
+            self._started is not None
+            and self._started.done()
+            and (self._started.cancelled() or self._started.exception() is not None)
+        )
+        if self._started is None or failed:
             bell.attach()
             self._started = asyncio.create_task(self._start())
         await asyncio.shield(self._started)
 
     async def _start(self) -> None:
         await self._pulse_once()
-        self.spawn(self._receive())
-        self.spawn(self._pulse())
-        self.spawn(self._sweep())
-        self.spawn(self._watch_access())
+        for work in (self._receive, self._pulse, self._sweep, self._watch_access):
+            self.spawn(self._keep(work))
+
+    async def _keep(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        while True:
+            try:
+                await work()
+            except Exception:  # an outermost loop: without it this process hears nothing more
+                logger.exception("a task of the hub failed", work=work.__name__)
+                await asyncio.sleep(RESTART_AFTER_S)
 
     async def stop(self) -> None:
         tasks = [*self._tasks, *([self._started] if self._started else [])]
@@ -169,13 +183,16 @@ class Hub:
 
     async def _watch_access(self) -> None:
         """A bell can be lost, but a revoked socket must close: ask the database, too."""
+        asked = timezone.now()
         while True:
             await asyncio.sleep(ACCESS_EVERY_S)
-            since = timezone.now() - ACCESS_LOOK_BACK
+            now = timezone.now()
             try:
-                changed = await in_database(access_changed_since, since)
+                changed = await in_database(access_changed_since, asked - ACCESS_LOOK_BACK)
             except _OUTAGES:
                 continue
+            # Only a look that succeeded moves on: an outage hides no revocation.
+            asked = now
             for user_id in changed:
                 self._tell(user_id, lambda follower: follower.on_access_changed())
 
@@ -193,8 +210,9 @@ class Hub:
     async def _pulse_once(self) -> None:
         await self._beat_bus()
         try:
-            runs, database = await in_database(selectors.workers_alive), True
-        except _OUTAGES:
+            async with asyncio.timeout(DATABASE_WITHIN_S):
+                runs, database = await in_database(selectors.workers_alive), True
+        except (*_OUTAGES, TimeoutError):
             runs, database = False, False
         bus = time.monotonic() - self._heard_at < BUS_SILENCE_S
         self.services = Services(database=database, bus=bus, runs=runs)
@@ -215,7 +233,7 @@ class Hub:
 
     async def _join_missing(self) -> None:
         """A group that could not be joined is tried again until it holds."""
-        for topic in [one for one in self._topics.values() if not one.joined]:
+        for topic in [one for one in self._topics.values() if one.listeners and not one.joined]:
             topic.joined = await self._group_add(bell.thread_group(topic.thread_id))
         for user_id in self._followers.keys() - self._joined_users:
             if await self._group_add(bell.user_group(user_id)):

@@ -1,5 +1,6 @@
 """Frames of `netra.v1`: what a client may send, what it gets, `decode()` and `encode()`."""
 
+import json
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
@@ -18,7 +19,7 @@ THREADS_PER_CONNECTION_MAX: Final = 200
 ID = Annotated[str, Meta(min_length=1, max_length=64)]
 ClientID = Annotated[str, Meta(pattern=r"^[A-Za-z0-9._:-]{1,64}\Z")]
 Seq = Annotated[int, Meta(ge=0, le=2**63 - 1)]
-Heads = Annotated[dict[ID, Seq], Meta(max_length=HEADS_PER_FRAME_MAX)]
+Heads = dict[ID, Seq]
 
 
 class ClientFrame(Struct, frozen=True, kw_only=True, tag_field="type"):
@@ -64,8 +65,10 @@ class ServerFrame(Struct, kw_only=True, tag_field="type", omit_defaults=False):
 
 
 class FrameLimits(Struct, frozen=True, kw_only=True):
-    frame_bytes: int = FRAME_BYTES_MAX
-    text_chars: int = TEXT_CHARS_MAX
+    """`frame` in bytes of UTF-8, `text` in code points, as in `ready`."""
+
+    frame: int = FRAME_BYTES_MAX
+    text: int = TEXT_CHARS_MAX
 
 
 class Welcome(ServerFrame, kw_only=True, tag="welcome"):
@@ -213,9 +216,13 @@ def decode(text: str) -> AnyClientFrame:
     except msgspec.ValidationError as error:
         raise _refusal(raw, error) from None
     except (msgspec.DecodeError, RecursionError):
-        raise FrameRefused(ErrorCode.INVALID_JSON, "A frame is one JSON object.") from None
+        raise _undecodable(text) from None
     if isinstance(frame, Send):
         _check_text(frame)
+    if isinstance(frame, Seen) and len(frame.heads) > HEADS_PER_FRAME_MAX:
+        raise FrameRefused(
+            ErrorCode.TOO_MANY, f"A frame may name {HEADS_PER_FRAME_MAX} threads, not more."
+        )
     return frame
 
 
@@ -248,10 +255,26 @@ def _check_text(frame: Send) -> None:
         )  # fmt: skip
 
 
+def _undecodable(text: str) -> FrameRefused:
+    """Why strict JSON refused it; a laxer reader finds the client_id that must be answered."""
+    try:
+        lax = json.loads(text)
+    except (ValueError, RecursionError):
+        return FrameRefused(ErrorCode.INVALID_JSON, "A frame is one JSON object.")
+    client_id = _valid_client_id(lax.get("client_id")) if isinstance(lax, dict) else None
+    if any("\ud800" <= character <= "\udfff" for character in json.dumps(lax, ensure_ascii=False)):
+        return FrameRefused(
+            ErrorCode.TEXT_INVALID, "A message cannot hold half a character.", client_id=client_id
+        )
+    return FrameRefused(
+        ErrorCode.INVALID_JSON, "JSON has no NaN and no Infinity.", client_id=client_id
+    )
+
+
 def _refusal(raw: bytes, error: msgspec.ValidationError) -> FrameRefused:
     try:
         named = _named.decode(raw)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, RecursionError):
         return FrameRefused(ErrorCode.INVALID_FRAME, "A frame is one JSON object with a type.")
     client_id = _valid_client_id(named.client_id)
     if not isinstance(named.type, str):

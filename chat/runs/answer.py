@@ -37,6 +37,7 @@ class AnswerText:
             text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
         self.text += text.encode("utf-8", "replace").decode() if not text.isascii() else text
         if len(self.text) > ANSWER_CHARS_MAX:
+            self.text = self.text[:ANSWER_CHARS_MAX]
             raise AnswerTooLong
         if self._flush is None:
             self._flush = asyncio.get_running_loop().call_later(DELTA_EVERY_S, self.flush)

@@ -79,7 +79,7 @@ def claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
 
 
 def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
-    runs = Run.objects.filter(public_id=run_id, attempt__lt=ATTEMPTS_MAX)
+    runs = Run.objects.filter(public_id=run_id, attempt__lt=ATTEMPTS_MAX + F("handovers"))
     fresh = runs.filter(state=RunState.QUEUED)
     lost = runs.filter(state=RunState.RUNNING, lease_until__lt=Now(), cancel_requested_at=None)
     values: dict[str, Any] = {
@@ -188,40 +188,58 @@ def finish(
         )
         if not ended:
             raise Fenced
-        message_id = new_message_id()
-        closing: list[EventData] = [
-            *_close_calls(attempt, status),
-            MessageCreated(message_id=message_id, role="assistant", text=text),
-            MessageCompleted(
-                message_id=message_id,
-                length=len(text),
-                sha256=hashlib.sha256(text.encode()).hexdigest(),
-            ),
-            _completed(status, message_id, usage, error),
-        ]
-        stored = log.append(
-            thread=attempt.thread,
-            thread_id=attempt.thread_id,
-            events=[_event(attempt, data) for data in closing],
-        )
-        Message.objects.create(
-            public_id=message_id,
-            thread_id=attempt.thread,
-            user_id=attempt.user,
-            run_id=attempt.run,
-            role=Role.ASSISTANT,
-            text=text,
-            seq=stored[-3].seq,
-            created_at=stored[-3].ts,
-        )
+        _append_end(attempt, status, text=text, usage=usage, error=error)
         _charge(attempt, status)
         services.begin_next_run(thread=attempt.thread)
         services.publish_thread_row(thread=attempt.thread, user_id=attempt.user_id)
 
 
+def _append_end(
+    attempt: Attempt,
+    status: RunStatus,
+    *,
+    text: str,
+    usage: dict[str, int],
+    error: Fault | None,
+) -> None:
+    closing: list[EventData] = [*_close_calls(attempt, status)]
+    # Who stops before the first word gets no empty answer to look at.
+    if status == "stopped" and not text and not ToolCall.objects.filter(run=attempt.run).exists():
+        closing.append(_completed(status, None, usage, error))
+        _append_closing(attempt, closing)
+        return
+    message_id = new_message_id()
+    created = MessageCreated(message_id=message_id, role="assistant", text=text)
+    completed = MessageCompleted(
+        message_id=message_id,
+        length=len(text),
+        sha256=hashlib.sha256(text.encode()).hexdigest(),
+    )
+    closing += [created, completed, _completed(status, message_id, usage, error)]
+    stored = _append_closing(attempt, closing)
+    Message.objects.create(
+        public_id=message_id,
+        thread_id=attempt.thread,
+        user_id=attempt.user,
+        run_id=attempt.run,
+        role=Role.ASSISTANT,
+        text=text,
+        seq=stored[-3].seq,
+        created_at=stored[-3].ts,
+    )
+
+
+def _append_closing(attempt: Attempt, closing: Sequence[EventData]) -> list[StoredEvent]:
+    return log.append(
+        thread=attempt.thread,
+        thread_id=attempt.thread_id,
+        events=[_event(attempt, data) for data in closing],
+    )
+
+
 def give_back(attempt: Attempt) -> None:
     """Let another worker take the run at once, as when this one shuts down."""
-    _mine(attempt).update(lease_until=Now() - timedelta(seconds=1))
+    _mine(attempt).update(lease_until=Now() - timedelta(seconds=1), handovers=F("handovers") + 1)
 
 
 def renew_leases(attempts: Sequence[Attempt]) -> frozenset[str]:
@@ -269,7 +287,8 @@ def _close_calls(attempt: Attempt, status: RunStatus) -> list[ToolCompleted]:
     for call in ToolCall.objects.filter(run_id=attempt.run, status="running").order_by("pk"):
         call.status = "stopped" if status == "stopped" else "error"
         call.error = {"code": "interrupted", "message": "The run ended before this tool did."}
-        call.elapsed_ms = int((timezone.now() - call.started_at).total_seconds() * 1000)
+        # Never below zero, though clocks of two machines differ and one may be set back.
+        call.elapsed_ms = max(0, int((timezone.now() - call.started_at).total_seconds() * 1000))
         call.save(update_fields=["status", "error", "elapsed_ms"])
         closed.append(
             ToolCompleted(
@@ -284,7 +303,7 @@ def _close_calls(attempt: Attempt, status: RunStatus) -> list[ToolCompleted]:
 
 
 def _completed(
-    status: RunStatus, message_id: str, usage: dict[str, int], error: Fault | None
+    status: RunStatus, message_id: str | None, usage: dict[str, int], error: Fault | None
 ) -> AgentCompleted:
     return AgentCompleted(
         status=status, message_id=message_id, usage=usage, error=UNSET if error is None else error

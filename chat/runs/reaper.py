@@ -10,7 +10,7 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from billing import services as billing
-from billing.errors import LimitReached
+from billing.errors import LimitReached, UnknownReservation
 from chat import services
 from chat.delivery.log import Fenced
 from chat.models import Run
@@ -30,10 +30,10 @@ def reap() -> int:
     """Resume or end every run whose worker was lost; gives how many there were."""
     runs = list(_abandoned().select_related("thread", "user").order_by("pk")[:REAPED_AT_ONCE_MAX])
     for run in runs:
-        if run.state == RunState.QUEUED or _may_resume(run):
-            _defer_again(run)
-        else:
-            _end(run)
+        try:
+            _look_after(run)
+        except Exception:  # one run that cannot be helped must not keep the others from help
+            logger.exception("an abandoned run could not be looked after", run_id=run.public_id)
     return len(runs)
 
 
@@ -43,7 +43,7 @@ def renew_reservations() -> None:
     for run_id in unfinished.values_list("public_id", flat=True)[:RENEWED_AT_ONCE_MAX]:
         try:
             billing.renew(key=run_id)
-        except LimitReached:
+        except (LimitReached, UnknownReservation):
             # It lapsed while no worker lived; the run was accepted, so it is not taken back.
             logger.warning("reservation lapsed", run_id=run_id)
 
@@ -66,8 +66,15 @@ def _abandoned() -> QuerySet[Run]:
     return Run.objects.filter(lost | forgotten).exclude(Exists(pending))
 
 
+def _look_after(run: Run) -> None:
+    if run.state == RunState.QUEUED or _may_resume(run):
+        _defer_again(run)
+        return
+    _end(run)
+
+
 def _may_resume(run: Run) -> bool:
-    return run.attempt < ATTEMPTS_MAX and run.cancel_requested_at is None
+    return run.attempt < ATTEMPTS_MAX + run.handovers and run.cancel_requested_at is None
 
 
 def _defer_again(run: Run) -> None:

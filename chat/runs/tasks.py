@@ -1,12 +1,14 @@
 """The worker's tasks: execute a run, keep its lease, look after runs that were abandoned."""
 
 import asyncio
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 import structlog
 from django.db import Error as DatabaseError
 from procrastinate import JobContext
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import ProcrastinateException
 from procrastinate.job_context import AbortReason
 from psycopg_pool import PoolTimeout
 
@@ -22,9 +24,13 @@ logger = structlog.get_logger(__name__)
 
 BEAT_EVERY_S: Final = 1.0
 # Reservations lapse after 45 s, and an expired grant is in the ledger within 15 s.
-THOROUGH_EVERY_BEATS: Final = 10
+HOUSEKEEPING_EVERY_S: Final = 10.0
 
-_running: dict[str, tuple[Runner, asyncio.Task[None]]] = {}
+# A task that does not heed its cancellation must not hold up Stop: its writes are fenced.
+CANCELLED_WITHIN_S: Final = 0.3
+
+# By run and attempt: a lost attempt may still be winding up beside the one that took over.
+_running: dict[tuple[str, int], tuple[Runner, asyncio.Task[None]]] = {}
 
 
 @app.task(name=services.RUN_TASK, queue=services.RUN_QUEUE, pass_context=True)
@@ -40,13 +46,14 @@ async def execute_run(context: JobContext, run_id: str) -> None:
         runner = Runner(attempt, choice)
         # A task of its own: a stop cancels the agent, never the code that ends the run.
         work = asyncio.create_task(runner.run())
-        _running[run_id] = (runner, work)
+        key = (run_id, attempt.attempt)
+        _running[key] = (runner, work)
         try:
             await _supervise(context, runner, work)
         except Fenced:
             logger.info("the run went on elsewhere")
         finally:
-            del _running[run_id]
+            del _running[key]
 
 
 async def _supervise(context: JobContext, runner: Runner, work: asyncio.Task[None]) -> None:
@@ -55,8 +62,8 @@ async def _supervise(context: JobContext, runner: Runner, work: asyncio.Task[Non
         return
     except asyncio.CancelledError:
         work.cancel()
-        await asyncio.wait({work})
-    if not work.cancelled() and work.exception() is None:
+        await asyncio.wait({work}, timeout=CANCELLED_WITHIN_S)
+    if work.done() and not work.cancelled() and work.exception() is None:
         return
     if context.abort_reason() == AbortReason.SHUTDOWN:
         # Another worker takes it at once, instead of after the lease.
@@ -67,26 +74,38 @@ async def _supervise(context: JobContext, runner: Runner, work: asyncio.Task[Non
 
 async def beat() -> None:
     """Keep the leases of this process's runs and look after abandoned ones, until cancelled."""
-    beats = 0
+    await _repeat(_renew_leases, every_s=BEAT_EVERY_S)
+
+
+async def keep_house() -> None:
+    """What is due now and then; apart from the beat, which it must not delay."""
+    await _repeat(_keep_house_once, every_s=HOUSEKEEPING_EVERY_S)
+
+
+async def _repeat(work: Callable[[], Awaitable[None]], *, every_s: float) -> None:
     while True:
         try:
-            await _beat_once(thorough=beats % THOROUGH_EVERY_BEATS == 0)
-        except (DatabaseError, PoolTimeout):
-            logger.warning("the database is away; leases are not renewed")
-        beats += 1
-        await asyncio.sleep(BEAT_EVERY_S)
+            await work()
+        except (DatabaseError, PoolTimeout, ProcrastinateException):
+            logger.warning("the database is away", work=work.__name__)
+        except Exception:  # an outermost loop: without it no run is looked after any more
+            logger.exception("a beat failed", work=work.__name__)
+        await asyncio.sleep(every_s)
 
 
-async def _beat_once(*, thorough: bool) -> None:
+async def _renew_leases() -> None:
     mine = [runner.attempt for runner, _ in _running.values()]
     lost = await in_database(attempts.renew_leases, mine)
-    for run_id in lost & _running.keys():
-        # Asked to stop, or no longer ours; which of the two, `_supervise` finds out.
-        _running[run_id][1].cancel()
+    for (run_id, _attempt), (_runner, work) in tuple(_running.items()):
+        if run_id in lost:
+            # Asked to stop, or no longer ours; which of the two, `_supervise` finds out.
+            work.cancel()
     await in_database(reaper.reap)
-    if thorough:
-        await in_database(reaper.renew_reservations)
-        await in_database(reaper.drop_orphaned_jobs)
-        await in_database(billing.record_expiries)
-        await in_database(billing.prune_usage)
-        await in_database(services.drop_unsent_files)
+
+
+async def _keep_house_once() -> None:
+    await in_database(reaper.renew_reservations)
+    await in_database(reaper.drop_orphaned_jobs)
+    await in_database(billing.record_expiries)
+    await in_database(billing.prune_usage)
+    await in_database(services.drop_unsent_files)

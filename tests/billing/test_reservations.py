@@ -116,7 +116,17 @@ def test_a_span_of_time_is_not_used_up(user: User, feature: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("amount", "key"), [(0, "a"), (-1, "a"), (10**10, "a"), (1, ""), (1, 201 * "a")]
+    ("amount", "key"),
+    [
+        (0, "a"),
+        (-1, "a"),
+        (10**10, "a"),
+        (1.5, "a"),
+        (True, "a"),
+        ("1", "a"),
+        (1, ""),
+        (1, 201 * "a"),
+    ],
 )
 def test_amount_and_key_are_bounded(user: User, amount: int, key: str) -> None:
     with pytest.raises(ValueError, match="must"):

@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -14,6 +15,7 @@ from chat.runs import attempts, reaper
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import RunState
 from chat.services import Outgoing, Posted
+from tests.chat.races import at_once
 
 pytestmark = pytest.mark.django_db
 FAULT = Fault(code="internal", message="It broke.", retryable=True)
@@ -179,3 +181,39 @@ def test_leases_are_renewed_for_the_attempt_that_holds_the_run(user: User) -> No
     second = claimed(run_id)
     assert attempts.renew_leases([first]) == {run_id}
     assert attempts.renew_leases([second]) == frozenset()
+
+
+def test_a_run_given_back_at_shutdown_has_spent_no_attempt(user: User) -> None:
+    run_id = post(user).run_id
+    for number in range(1, 5):
+        attempt = claimed(run_id)
+        assert attempt.attempt == number
+        attempts.give_back(attempt)
+    claimed(run_id)
+    lose(run_id)
+    assert claimed(run_id).attempt == 6
+
+
+def test_who_stops_before_the_first_word_gets_no_empty_message(user: User) -> None:
+    attempt = claimed(post(user).run_id)
+    attempts.finish(attempt, status="stopped", text="", usage={})
+    assert types(attempt.run_id) == ["agent_started", "agent_completed"]
+    assert '"message_id":null' in Event.objects.get(type="agent_completed").data
+    assert not Message.objects.filter(role="assistant").exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_stopping_waiting_runs_while_the_active_one_ends_never_deadlocks(user: User) -> None:
+    for round_number in range(12):
+        first = post(user, f"a{round_number}")
+        rest = [post(user, f"{n}-{round_number}", first.thread_id) for n in range(3)]
+        attempt = claimed(first.run_id)
+        calls: list[Callable[[], object]] = [
+            lambda a=attempt: attempts.finish(a, status="completed", text="x", usage={}),  # type: ignore[misc]  # bound now
+            lambda t=first.thread_id, n=round_number: post(user, f"b{n}", t),  # type: ignore[misc]  # bound now
+            *(lambda r=run: services.stop_run(user=user, run_id=r.run_id) for run in rest),
+        ]
+        at_once(calls)
+        ended = Run.objects.filter(public_id__in=[first.run_id, *(run.run_id for run in rest)])
+        assert not ended.filter(ended_at=None).exists()
+    assert quota() == (12, 12)

@@ -60,7 +60,12 @@ def test_a_position_may_be_absent_or_null() -> None:
         ("{", ErrorCode.INVALID_JSON),
         ('{"type":"ping","x":NaN}', ErrorCode.INVALID_JSON),
         ("[" * 5000, ErrorCode.INVALID_FRAME),
-        ('{"type":"send","client_id":"c","text":"\\ud800"}', ErrorCode.INVALID_JSON),
+        ('{"type":"send","client_id":"c","text":"\\ud800"}', ErrorCode.TEXT_INVALID),
+        ('{"type":"nope","x":' + "[" * 30_000 + "}", ErrorCode.INVALID_FRAME),
+        (
+            {"type": "seen", "heads": {f"t{n}": 1 for n in range(501)}, "bytes": 1},
+            ErrorCode.TOO_MANY,
+        ),
         ("[]", ErrorCode.INVALID_FRAME),
         ("7", ErrorCode.INVALID_FRAME),
         ("null", ErrorCode.INVALID_FRAME),
@@ -86,9 +91,18 @@ def test_what_cannot_be_taken_is_refused_with_its_code(frame: Any, code: ErrorCo
     assert refusal(frame).code is code
 
 
-@pytest.mark.parametrize("frame", [send(text=""), send(mode="x"), {"type": "x", "client_id": "c-1"},
-                                   send(text="x" * FRAME_BYTES_MAX)])  # fmt: skip
-def test_a_refusal_names_the_client_id_it_answers(frame: dict[str, Any]) -> None:
+@pytest.mark.parametrize(
+    "frame",
+    [
+        '{"type":"send","client_id":"c-1","text":"a\\ud800"}',
+        '{"client_id":"c-1","x":NaN}',
+        send(text=""),
+        send(mode="x"),
+        {"type": "x", "client_id": "c-1"},
+        send(text="x" * FRAME_BYTES_MAX),
+    ],
+)
+def test_a_refusal_names_the_client_id_it_answers(frame: dict[str, Any] | str) -> None:
     answer = json.loads(encode(refusal(frame).frame()))
     assert answer["client_id"] == "c-1"
     assert answer["retryable"] is False

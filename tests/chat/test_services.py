@@ -1,11 +1,8 @@
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from typing import TypeVar
 
 import pytest
 from django.core.files.base import ContentFile
-from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -18,27 +15,14 @@ from chat.models import Event, File, Message, Run, Thread
 from chat.runs.lifecycle import RunState
 from chat.services import Outgoing, Posted
 from netra.ids import RunID, ThreadID
+from tests.chat.races import at_once
 
-T = TypeVar("T")
 SENDERS = 16
 
 
 def post(user: User, client_id: str = "c1", text: str = "hello", **fields: object) -> Posted:
     message = Outgoing(client_id=client_id, text=text, **fields)  # type: ignore[arg-type]  # passed on
     return services.post_message(user=user, message=message)
-
-
-def at_once(calls: list[Callable[[], T]]) -> list[T]:
-    """Run the calls in as many threads, each with a database connection of its own."""
-
-    def one(call: Callable[[], T]) -> T:
-        try:
-            return call()
-        finally:
-            connection.close()
-
-    with ThreadPoolExecutor(len(calls)) as pool:
-        return list(pool.map(one, calls))
 
 
 def seqs(thread_id: str) -> list[int]:

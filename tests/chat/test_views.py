@@ -145,6 +145,7 @@ def test_an_upload_needs_the_csrf_token(user: User) -> None:
     client.force_login(user, backend=settings.AUTHENTICATION_BACKENDS[0])
     response = client.post("/api/files/", {"file": SimpleUploadedFile("a.csv", CSV)})
     assert response.status_code == HTTPStatus.FORBIDDEN
+    assert json.loads(response.content)["code"] == "csrf_failed"
     client.get("/chat/")
     token = client.cookies["csrftoken"].value
     response = client.post(

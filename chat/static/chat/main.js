@@ -35,6 +35,8 @@ const session = new Session({
   store,
   url: `${scheme}//${location.host}${config.socket_path}`,
   storage: sessionStorage,
+  user_id: config.user.user_id,
+  onOtherUser: () => location.replace("/chat/"),
 });
 const drawer = createDrawer({
   app: byId("app"),
@@ -49,7 +51,7 @@ const threads = createThreadList({
 const composer = new Composer({
   root: byId("composer"),
   config,
-  drafts: createDrafts(sessionStorage),
+  drafts: createDrafts({ storage: sessionStorage, user_id: config.user.user_id }),
   onSend: (message) => {
     session.send(message);
     conversation.toEnd();

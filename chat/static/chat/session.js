@@ -1,17 +1,26 @@
 // What the page does: it joins store, connection and outbox, and knows no element.
 
-import { Outbox, newClientId } from "./outbox.js";
+import { Outbox, TRIES_MAX, asksForPatience, newClientId } from "./outbox.js";
 import { Connection } from "./socket.js";
 import { currentThread, heads } from "./store.js";
 import { sha256 } from "./text.js";
 import { activeRun } from "./thread.js";
+
+const SUBSCRIBE_AGAIN_AFTER_S = 2; // where the server names no time
+const GIVEN_UP = `The server could not take this in ${TRIES_MAX} tries.`;
 
 /** What one tab does with its account: opens threads, sends, stops, and stays in step. */
 export class Session {
   #store;
   #connection;
   #outbox;
+  #user_id;
+  #onOtherUser;
+  #later;
+  #isOtherUser = false;
   #subscribed = null; // the thread this connection is subscribed to
+  #askedAfter = null; // the position in the last `subscribe`
+  #askingAgain = null; // a token of the wait before the next `subscribe`
   #verified = new Set(); // ids of messages whose hash has been looked at
 
   /**
@@ -19,9 +28,15 @@ export class Session {
    * @param {object} options.store
    * @param {string} options.url of the socket
    * @param {Storage} options.storage where unanswered sends are kept
+   * @param {string} options.user_id the user this page was made for
+   * @param {() => void} options.onOtherUser the connection belongs to another user than the page
+   * @param {(work: () => void, ms: number) => void} [options.later]
    */
-  constructor({ store, url, storage }) {
+  constructor({ store, url, storage, user_id, onOtherUser, later = waitFor }) {
     this.#store = store;
+    this.#user_id = user_id;
+    this.#onOtherUser = onOtherUser;
+    this.#later = later;
     this.#connection = new Connection({
       url,
       onFrame: (frame) => this.#receive(frame),
@@ -30,7 +45,9 @@ export class Session {
     });
     this.#outbox = new Outbox({
       storage,
-      send: (frame) => this.#connection.isReady && this.#connection.send(frame),
+      user_id,
+      send: (frame) => this.#mayTalk && this.#connection.send(frame),
+      later,
     });
   }
 
@@ -84,8 +101,19 @@ export class Session {
     this.#connection.reopen();
   }
 
+  get #mayTalk() {
+    return this.#connection.isReady && !this.#isOtherUser;
+  }
+
   #receive(frame) {
+    // Signed in as someone else since this page was made: nothing of the two may mix.
+    if (frame.type === "ready" && frame.user.user_id !== this.#user_id) {
+      this.#isOtherUser = true;
+      this.#onOtherUser();
+    }
+    if (this.#isOtherUser) return;
     if (frame.client_id && (frame.type === "ack" || frame.type === "error")) this.#answer(frame);
+    else if (isFailedSubscribe(frame)) this.#askLater(frame);
     else this.#store.dispatch(frame);
     if (frame.type === "ready") {
       this.#subscribed = null;
@@ -102,14 +130,16 @@ export class Session {
 
   // What answers none of our sends answers a stop: only its refusal is news.
   #answer(frame) {
-    if (this.#outbox.answered(frame)) this.#store.dispatch(frame);
+    if (this.#outbox.postpones(frame)) return;
+    const answer = asksForPatience(frame) ? { ...frame, message: GIVEN_UP } : frame;
+    if (this.#outbox.answered(frame)) this.#store.dispatch(answer);
     else if (frame.type === "error") this.#store.dispatch({ ...frame, client_id: undefined });
     this.#outbox.flush();
   }
 
   // Keeps the subscription on the thread on the screen, and asks again for what it misses.
   #follow() {
-    if (!this.#connection.isReady) return;
+    if (!this.#mayTalk) return;
     const thread = currentThread(this.#store.state);
     const thread_id = thread?.thread_id ?? null;
     if (this.#subscribed === thread_id) {
@@ -123,7 +153,24 @@ export class Session {
     if (thread_id !== null) this.#ask(thread_id, thread.seq);
   }
 
+  // The server drops the subscription before it makes the new one. No notice: it heals by itself,
+  // and a database that stays away is told by a `state` frame.
+  #askLater({ retry_after_s }) {
+    const wait = {};
+    this.#askingAgain = wait;
+    const again = () => this.#askingAgain === wait && this.#askAgain();
+    this.#later(again, (retry_after_s ?? SUBSCRIBE_AGAIN_AFTER_S) * 1000);
+  }
+
+  #askAgain() {
+    if (!this.#mayTalk || this.#subscribed === null) return;
+    const { seq } = this.#store.state.threads[this.#subscribed];
+    this.#ask(this.#subscribed, this.#askedAfter === null ? null : seq);
+  }
+
   #ask(thread_id, after_seq) {
+    this.#askingAgain = null;
+    this.#askedAfter = after_seq;
     this.#connection.send({ type: "subscribe", thread_id, after_seq });
     this.#store.dispatch({ type: "page.asked", thread_id });
   }
@@ -150,4 +197,13 @@ export class Session {
     const { pending } = currentThread(this.#store.state);
     return pending.find((each) => each.client_id === client_id) ?? null;
   }
+}
+
+// Of the frames without a client_id only `subscribe` needs the database.
+function isFailedSubscribe({ type, client_id, code, retryable }) {
+  return type === "error" && !client_id && code === "unavailable" && retryable === true;
+}
+
+function waitFor(work, ms) {
+  setTimeout(work, ms);
 }

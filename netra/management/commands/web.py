@@ -8,6 +8,7 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chat import consumers
 from chat.delivery import bell
@@ -16,6 +17,15 @@ from netra import health
 # `up` gives this process 6 s to end: 3 to drain, 2 for requests under way.
 DRAIN_WITHIN_S = 3.0
 WS_MAX_BYTES = 1024 * 1024
+CLOSED_WITHIN_S = 5.0
+
+
+class ImpatientProtocol(WebSocketsSansIOProtocol):
+    """Lets go of a client that reads nothing: a mere close would wait for its buffer for ever."""
+
+    async def run_asgi(self) -> None:
+        await super().run_asgi()
+        self.loop.call_later(CLOSED_WITHIN_S, self.transport.abort)
 
 
 class DrainingServer(uvicorn.Server):
@@ -49,7 +59,7 @@ class Command(BaseCommand):
             port=port,
             loop="uvloop",
             http="httptools",
-            ws="websockets-sansio",
+            ws=ImpatientProtocol,
             ws_max_size=WS_MAX_BYTES,
             # Deflate would cost 58 KB a socket.
             ws_per_message_deflate=False,

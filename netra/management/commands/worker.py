@@ -1,6 +1,7 @@
 """`manage.py worker`: executes agent runs until told to stop."""
 
 import asyncio
+import contextlib
 import gc
 from typing import Any
 
@@ -18,6 +19,7 @@ HEARTBEAT_S = 1.0
 STALLED_AFTER_S = 10.0
 # What a run may still take to end after SIGTERM; others are handed to another worker.
 GRACE_S = 3.0
+RINGS_OUT_WITHIN_S = 1.0
 
 
 class Command(BaseCommand):
@@ -33,7 +35,7 @@ class Command(BaseCommand):
 
 async def _work() -> None:
     ringer = bell.attach()
-    beat = asyncio.create_task(tasks.beat())
+    beats = [asyncio.create_task(tasks.beat()), asyncio.create_task(tasks.keep_house())]
     try:
         # An app of its own: defers inside tasks stay with Django's connection and transactions.
         worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]  # Django's has it
@@ -47,6 +49,10 @@ async def _work() -> None:
                 shutdown_graceful_timeout=GRACE_S,
             )
     finally:
-        beat.cancel()
-        await asyncio.gather(beat, return_exceptions=True)
-        await ringer.drained()
+        for beat in beats:
+            beat.cancel()
+        await asyncio.gather(*beats, return_exceptions=True)
+        with contextlib.suppress(TimeoutError):
+            # A frozen bus must not keep the process: what it missed, the log has.
+            async with asyncio.timeout(RINGS_OUT_WITHIN_S):
+                await ringer.drained()
