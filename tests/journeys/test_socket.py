@@ -1,10 +1,17 @@
 """The socket from end to end, on real servers: an answer is streamed, stored and never lost."""
 
+import asyncio
+import signal
+
+import psycopg
 import pytest
 
+from accounts.models import User
 from accounts.services import suspend
 from chat.database import in_database
-from chat.models import Message, Run
+from chat.delivery import log
+from chat.models import Message, Run, Thread
+from chat.protocol.events import AgentThinking, NewEvent
 from netra.client import ChatConnection, Closed
 from tests.journeys.conftest import UNHURRIED, Person
 from tests.journeys.transcript import (
@@ -217,3 +224,58 @@ async def test_a_suspended_user_is_shown_out_though_no_bell_rings(
         with pytest.raises(Closed) as closed:
             await socket.until("never")
     assert closed.value.code == 4501
+
+
+def write_much(user: User) -> str:
+    """A thread whose replay is more than any buffer between server and client holds."""
+    thread = Thread.objects.create(user=user)
+    long = [NewEvent(data=AgentThinking(text="x" * 20_000)) for _ in range(100)]
+    for _ in range(10):
+        log.append(thread=thread.pk, thread_id=thread.public_id, events=long)
+    return thread.public_id
+
+
+async def test_a_client_that_reads_nothing_keeps_no_process_from_ending(
+    servers: Servers, person: Person
+) -> None:
+    servers.start_web()
+    thread_id = await in_database(write_much, person.user)
+    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as deaf:
+        await deaf.until("ready")
+        await deaf.subscribe(thread_id, after_seq=0)
+        async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as other:
+            await other.until("ready")
+            await other.put(type="ping")
+            assert await other.until("pong")
+            process = servers.terminate("web")
+            assert await other.until("drain")
+            with pytest.raises(Closed) as closed:
+                await other.until("never")
+            assert closed.value.code == 1012
+        # uvicorn ends by the very signal, once everything is closed.
+        assert await asyncio.to_thread(process.wait, 30) in (0, -signal.SIGTERM)
+
+
+async def test_a_frozen_database_is_told_and_holds_up_no_ping(
+    servers: Servers, person: Person
+) -> None:
+    servers.start()
+    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
+        await socket.until("ready")
+        # A lock that every message needs, held as a stuck migration holds it.
+        with psycopg.connect(servers.environment["DATABASE_URL"]) as holder:
+            holder.execute("LOCK TABLE chat_message, procrastinate_workers")
+            client_id = await socket.send("hello")
+            await socket.put(type="ping")
+            assert await socket.until("pong")
+            state = await socket.until("state")
+            assert state["services"]["database"] is False
+            refused = await socket.until("error")
+            assert (refused["client_id"], refused["code"]) == (client_id, "unavailable")
+            assert refused["retry_after_s"] > 0
+        # Once it is back the same message is stored once, whoever stored it.
+        await socket.until(lambda frame: frame.get("services", {}).get("database") is True)
+        await socket.send("hello", client_id=client_id)
+        ack = await socket.until("ack")
+    stored = await in_database(lambda: Message.objects.filter(client_id=client_id).count())
+    assert (ack["client_id"], stored) == (client_id, 1)
