@@ -274,6 +274,8 @@ def wait_until_ready(
     deadline = time.monotonic() + READY_WITHIN_S
     while not engine.answers():
         if process.poll() is not None:
+            # A Ctrl-C may reach a child before it has a session of its own: that is no failure.
+            pause(0)
             problem = f"it does not start: {last_lines(engine.program.log)}"
             raise EngineError(engine.name, problem)
         if time.monotonic() > deadline:

@@ -147,6 +147,7 @@ class Up:
         finally:
             processes.end(process, program)
         if process.returncode != 0:
+            self.signals.pause(0)  # a Ctrl-C that reached it first is no failure
             raise ProcessError(f"migrate failed: {processes.last_lines(log)}")
         self.say("The database is up to date.")
 
