@@ -51,9 +51,9 @@ _STATEMENTS: Final = (
         INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)
         VALUES (%(queue)s, %(task)s, 0, jsonb_build_object('run_id', %(run)s::text)) RETURNING id
     ), run AS (
-        INSERT INTO chat_run (public_id, thread_id, user_id, state, attempt, trigger, agent_name,
-            model, job_id, partial_text, history, history_length, usage, created_at)
-        SELECT %(run)s, %(thread)s, %(user)s, 'queued', 0, 'send', '', '', id, '', '', 0, '{}',
+        INSERT INTO chat_run (public_id, thread_id, user_id, state, attempt, handovers, trigger,
+            agent_name, model, job_id, partial_text, history, history_length, usage, created_at)
+        SELECT %(run)s, %(thread)s, %(user)s, 'queued', 0, 0, 'send', '', '', id, '', '', 0, '{}',
             now() FROM job RETURNING id
     )
     INSERT INTO chat_message (public_id, thread_id, user_id, run_id, role, text, seq, client_id,
