@@ -43,8 +43,14 @@ check: .venv/dev.ok
 bench: .venv/dev.ok
 	$(BIN)/python -m bench
 
+# Against any server: make conformance URL=http://… EMAIL=… PASSWORD=…, or the demo user's own.
+.PHONY: conformance
+conformance: .venv/run.ok
+	@$(BIN)/python -m conformance $(URL) $(if $(EMAIL),--email '$(EMAIL)') \
+	  $(if $(PASSWORD),--password '$(PASSWORD)') $(CONFORMANCE_OPTIONS)
+
 chaos: .venv/dev.ok
-	$(BIN)/python -m pytest -m chaos
+	$(BIN)/python -m pytest -n 0 -m chaos
 
 format: .venv/dev.ok
 	$(BIN)/ruff check --fix .

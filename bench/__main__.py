@@ -1,4 +1,7 @@
-"""`python -m bench`: starts engines of its own, measures, prints, and leaves nothing behind."""
+"""`python -m bench [section …]`: starts engines of its own, measures, prints, cleans up.
+
+Without a section it measures all of them; a wrong one is answered with their names.
+"""
 
 import secrets
 import subprocess
@@ -35,7 +38,8 @@ def main() -> int:
         with env.override(**environment(var)), engines.running([Postgres(var), Valkey(var)]):
             manage = [sys.executable, str(ROOT / "manage.py")]
             subprocess.run([*manage, "migrate", "--no-input", "--verbosity", "0"], check=True)
-            return subprocess.run([sys.executable, "-m", "bench.run"], check=False).returncode
+            measure = [sys.executable, "-m", "bench.run", *sys.argv[1:]]
+            return subprocess.run(measure, check=False).returncode
 
 
 if __name__ == "__main__":

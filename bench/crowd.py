@@ -1,6 +1,7 @@
 """Fifty sockets on one conversation, and when each event reached how many of them."""
 
 import asyncio
+import contextlib
 import time
 from array import array
 from typing import Final
@@ -13,6 +14,8 @@ from chat.models import Thread
 SOCKETS: Final = 50
 # What a subscription may take from `subscribe` to live.
 SETTLES_S: Final = 0.5
+# A client need not confirm more often than once a second; at this rate that is a mebibyte.
+CONFIRMS_EVERY_S: Final = 0.2
 EVENTS_MAX: Final = 500_000
 SEQ: Final = b'"seq":'
 
@@ -31,6 +34,7 @@ class Crowd:
         self._have = array("B", bytes(EVENTS_MAX))
         self._wanted = 0
         self._wake: asyncio.Future[None] | None = None
+        self._confirming: asyncio.Task[None] | None = None
 
     @staticmethod
     async def on_thread(server: Server, person: Person, thread: Thread) -> "Crowd":
@@ -38,6 +42,7 @@ class Crowd:
         for _ in range(SOCKETS):
             socket = await crowd._ready(person.cookie)
             socket.send(type="subscribe", thread_id=thread.public_id, after_seq=0)
+        crowd._confirming = asyncio.create_task(crowd._confirm(thread))
         await asyncio.sleep(SETTLES_S)
         return crowd
 
@@ -56,7 +61,11 @@ class Crowd:
             self._wake = asyncio.get_running_loop().create_future()
             await self._wake
 
-    def leave(self) -> None:
+    async def leave(self) -> None:
+        if self._confirming is not None:
+            self._confirming.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._confirming
         for socket in self._sockets:
             socket.close()
 
@@ -66,6 +75,13 @@ class Crowd:
         socket.on_frame = self._on_frame
         self._sockets.append(socket)
         return socket
+
+    async def _confirm(self, thread: Thread) -> None:
+        while True:
+            await asyncio.sleep(CONFIRMS_EVERY_S)
+            heads = {thread.public_id: self.complete}
+            for socket in self._sockets:
+                socket.send(type="seen", heads=heads, bytes=socket.bytes)
 
     def _on_frame(self, frame: bytes) -> None:
         at = frame.find(SEQ) + len(SEQ)

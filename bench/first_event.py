@@ -6,12 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from bench.people import Person
+from bench import servers
+from bench.people import Person, unlimited_people
 from bench.servers import Server
+from bench.table import Row, Wanted, quantile
 from bench.wire import Socket
+from chat.database import in_database
 
 QUESTION: Final = "What is 6 * 7?"
+PEOPLE: Final = 50
 SENDS_ALONE: Final = 30
+REPEATS: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,26 @@ class Asker:
             self._times.setdefault(b"agent_started", elapsed_ms)
         if kind == b"events" and b'"agent_completed"' in frame:
             self._answered.set()
+
+
+async def rows() -> list[Row]:
+    crowd = await in_database(unlimited_people, PEOPLE)
+    with servers.web("netra") as netra, servers.worker(netra):
+        by_one = [await alone(netra, crowd[0], tag=str(n)) for n in range(REPEATS)]
+        by_all = [await at_once(netra, crowd, tag=str(n)) for n in range(REPEATS)]
+    found: list[Row] = []
+    for name, repeats, share, most in (
+        ("one user, p95", by_one, 0.95, 150),
+        (f"{PEOPLE} users at once, the slowest", by_all, 1.0, 1000),
+    ):
+        first = [quantile(one.first, share) for one in repeats]
+        started = [quantile(one.started, share) for one in repeats]
+        wanted = (Wanted(bound="most", value=most),)
+        found += [
+            Row(name=f"first event, {name}", unit="ms", netra=first, wanted=wanted),
+            Row(name=f"`agent_started`, {name}", unit="ms", netra=started),
+        ]
+    return found
 
 
 async def alone(server: Server, person: Person, *, tag: str) -> FirstEvents:

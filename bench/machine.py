@@ -5,6 +5,7 @@ import platform
 import re
 import sys
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Final
@@ -20,11 +21,19 @@ SHOWN: Final = (
     "psycopg",
 )
 TICKS_A_SECOND: Final = os.sysconf("SC_CLK_TCK")
+# Taken before anything is pinned.
+CORES: Final = sorted(os.sched_getaffinity(0))
 
 
-def cores() -> list[int]:
-    """The cores this process may use, taken before anything is pinned."""
-    return sorted(os.sched_getaffinity(0))
+@contextmanager
+def server_apart() -> Iterator[int]:
+    """Keep publisher, reader and engines off one core for a block; it is the server's."""
+    # Our parent has the engines as its other children.
+    pin(os.getppid(), CORES[1:] or CORES)
+    try:
+        yield CORES[0]
+    finally:
+        pin(os.getppid(), CORES)
 
 
 def description(engines: Iterable[str]) -> list[str]:
@@ -34,7 +43,7 @@ def description(engines: Iterable[str]) -> list[str]:
     packages = ", ".join(f"{name} {version(name)}" for name in SHOWN)
     load = " ".join(f"{one:.2f}" for one in os.getloadavg())
     return [
-        f"{len(cores())} cores ({model[1] if model else platform.machine()}), {release}",
+        f"{len(CORES)} cores ({model[1] if model else platform.machine()}), {release}",
         f"Python {sys.version.split()[0]}, {packages}, {', '.join(engines)}",
         f"load before: {load}",
     ]

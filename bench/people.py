@@ -1,5 +1,7 @@
-"""Signed-in users for the bench, whose tier is in nobody's way."""
+"""Signed-in users for the bench."""
 
+import itertools
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Final
 
@@ -16,7 +18,10 @@ from billing.tiers import Tier
 from chat.models import Thread
 
 # The highest tier that needs no second person's approval.
-TIER: Final = Tier.MID
+LIFTED: Final = Tier.MID
+ORDINARY: Final = Tier.EARLY
+
+_numbers: Iterator[int] = itertools.count()
 
 
 class Person:
@@ -24,13 +29,14 @@ class Person:
 
     __slots__ = ("cookie", "user")
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, tier: Tier) -> None:
+        name = f"person{next(_numbers)}"
         self.user = mark_verified(user=User.objects.create_user(f"{name}@bench.example"))
         now = timezone.now()
         grant(
             user=self.user,
             kind="manual",
-            tier=TIER,
+            tier=tier,
             starts_at=now,
             ends_at=now + timedelta(days=1),
             reason="bench",
@@ -46,7 +52,12 @@ class Person:
 
 
 def people(count: int) -> list[Person]:
-    """So many people, without limits: those are enforced elsewhere and not measured here."""
-    TierLimit.objects.filter(tier=TIER.value).update(value=None)
+    """So many new users with the limits of their tier."""
+    return [Person(ORDINARY) for _ in range(count)]
+
+
+def unlimited_people(count: int) -> list[Person]:
+    """The same without limits, for what no ordinary user does, such as fifty sockets at once."""
+    TierLimit.objects.filter(tier=LIFTED.value).update(value=None)
     forget_catalogue()
-    return [Person(f"person{number}") for number in range(count)]
+    return [Person(LIFTED) for _ in range(count)]

@@ -10,8 +10,10 @@ import msgspec
 from django.conf import settings
 from psycopg import AsyncConnection
 
-from bench.people import Person
+from bench import servers
+from bench.people import Person, unlimited_people
 from bench.servers import Server
+from bench.table import Rival, Row
 from bench.wire import Socket
 from chat.database import in_database
 from chat.models import Thread
@@ -20,7 +22,9 @@ from chat.services import RUN_FEATURE, RUN_QUEUE, RUN_TASK
 from netra.ids import MessageID, RunID
 
 TEXT: Final = "What is 6 * 7?"
-RUN_S: Final = 5.0
+PEOPLE: Final = 50
+REPEATS: Final = 3
+RUN_S: Final = 3.0
 # A thread takes fifty waiting runs, and nobody runs them here.
 SENDS_A_THREAD: Final = 40
 
@@ -67,6 +71,18 @@ _STATEMENTS: Final = (
 
 # One message stored by one connection, the number-th of it.
 Step = Callable[[int], Awaitable[None]]
+
+
+async def rows() -> list[Row]:
+    crowd = await in_database(unlimited_people, PEOPLE)
+    with servers.web("netra") as netra:
+        pairs = [
+            (await sends_a_second(netra, crowd), await inserts_a_second(crowd))
+            for _ in range(REPEATS)
+        ]
+    ours, bare = map(list, zip(*pairs, strict=True))
+    rival = Rival(name="bare", values=bare)
+    return [Row(name="durable sends acknowledged", unit="1/s", netra=ours, beside=rival)]
 
 
 async def sends_a_second(server: Server, people: Sequence[Person]) -> float:

@@ -1,4 +1,4 @@
-"""The processes that are measured: Netra's web and worker, and the plain consumer's server."""
+"""The processes that are measured: Netra's web and worker, and its rivals' servers."""
 
 import http.client
 import os
@@ -15,17 +15,18 @@ from typing import Final, Literal
 from django.conf import settings
 
 from bench import machine
-from netra import processes
+from netra import env, processes
 from netra.processes import Program
 
 STARTS_WITHIN_S: Final = 60.0
 GARBAGE_S: Final = 1.0
 
-Kind = Literal["netra", "plain"]
+Kind = Literal["netra", "plain", "raw", "joined"]
+By = Literal["uvicorn", "daphne"]
 
 
 class Server:
-    """One running web process; `core` None leaves it to the machine where it runs."""
+    """One running web process."""
 
     def __init__(self, kind: Kind, process: "subprocess.Popen[bytes]", port: int) -> None:
         self.kind = kind
@@ -38,11 +39,12 @@ class Server:
 
 
 @contextmanager
-def web(kind: Kind, *, core: int | None = None) -> Iterator[Server]:
+def web(kind: Kind, *, core: int | None = None, by: By = "uvicorn") -> Iterator[Server]:
     """Run a web process for a block."""
     port = _free_port()
     argv = (sys.executable, "-m", "bench.serve", kind, "--port", str(port))
-    with _running(Program(name=kind, argv=argv, log=_log(kind)), core) as process:
+    program = Program(name=kind, argv=argv, log=_log(kind))
+    with env.override(NETRA_SERVER=by), _running(program, core) as process:
         server = Server(kind, process, port)
         _wait_until(server, "/health/live")
         yield server

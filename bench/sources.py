@@ -1,14 +1,16 @@
-"""The ways an event sets out: Netra's log and bell, its bell alone, or a plain `group_send`."""
+"""The ways an event sets out: Netra's log and bell, its bell alone, or to one of its rivals."""
 
 import time
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Final
 
+import redis.asyncio
 from channels.layers import get_channel_layer
+from django.conf import settings
 from django.db import transaction
 
-from bench.plain.consumer import GROUP
+from bench.rivals.plain import GROUP
 from chat.database import in_database
 from chat.delivery import bell, log
 from chat.models import Thread
@@ -35,7 +37,7 @@ Source = Callable[[int], Awaitable[Emitted]]
 def log_source(thread: Thread) -> Source:
     """Netra's whole path: a transaction appends to the log, after it each event's bell is rung."""
     bell.attach()
-    event = NewEvent(data=_data(thread.public_id), agent_name="bench")
+    event = event_of(thread)
 
     def append(count: int) -> Emitted:
         begun = time.perf_counter()
@@ -91,11 +93,37 @@ def plain_source() -> Source:
     return send
 
 
-def _data(thread_id: str) -> AgentThinking:
-    """What makes the event in its frame EVENT_BYTES long."""
+def raw_source(channel: str) -> Source:
+    """The same frames, published to a raw application; a batch goes to Valkey in one write."""
+    bus = redis.asyncio.from_url(settings.REDIS_URL)
+    thread_id = ThreadID.new()
+    data = encode_data(_data(thread_id))
+    seq = 0
+
+    async def publish(count: int) -> Emitted:
+        nonlocal seq
+        emitted = Emitted(time.perf_counter(), {})
+        async with bus.pipeline(transaction=False) as together:
+            for _ in range(count):
+                seq += 1
+                together.publish(channel, log.batch(thread_id, [_stored(seq, data)]).frame)
+                emitted.handed[seq] = time.perf_counter()
+            await together.execute()
+        return emitted
+
+    return publish
+
+
+def event_of(thread: Thread, *, size: int = EVENT_BYTES) -> NewEvent:
+    """An event of that many bytes for the log of `thread`."""
+    return NewEvent(data=_data(thread.public_id, size), agent_name="bench")
+
+
+def _data(thread_id: str, size: int = EVENT_BYTES) -> AgentThinking:
+    """What makes the event in its frame `size` bytes long."""
     frame = log.batch(thread_id, [_stored(1000, encode_data(AgentThinking(text="")))]).frame
     bare = len(frame[frame.index("[") + 1 : frame.rindex("]")])
-    return AgentThinking(text="x" * (EVENT_BYTES - bare))
+    return AgentThinking(text="x" * (size - bare))
 
 
 def _stored(seq: int, data: str) -> StoredEvent:

@@ -1,79 +1,102 @@
-"""Figures with their spread, and how they are printed."""
+"""Figures with their spread, and how they are printed: as the rows of a Markdown table."""
 
 from dataclasses import dataclass
 from statistics import median
 from typing import Final, Literal
 
-NAME_WIDTH: Final = 52
+WIDTHS: Final = (72, 24, 32, 20, 24)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """A bound on a figure: `most` or `least` of it."""
+    """A bound on a figure, or on its ratio to a rival's: `most` or `least` of it."""
 
     bound: Literal["most", "least"]
     value: float
+    of: Literal["figure", "ratio"] = "figure"
 
-    def is_met(self, value: float) -> bool:
+    def is_met(self, *, figure: float, ratio: float | None) -> bool:
+        value = figure if self.of == "figure" else ratio
+        assert value is not None, "a ratio needs a rival"
         return value <= self.value if self.bound == "most" else value >= self.value
 
     def __str__(self) -> str:
-        return f"{'≤' if self.bound == 'most' else '≥'} {self.value:g}"
+        sign = "≤" if self.bound == "most" else "≥"
+        return f"{sign} {self.value:g}{' ×' if self.of == 'ratio' else ''}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Comparison:
-    """Netra's figure beside another's, repeat by repeat."""
+class Rival:
+    """Another's figure, repeat by repeat."""
+
+    name: str
+    values: list[float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """A figure of Netra, repeat by repeat, beside a rival's; one met bound suffices."""
 
     name: str
     unit: str
     netra: list[float]
-    other: list[float]
-    wanted: Wanted | None = None
+    beside: Rival | None = None
+    wanted: tuple[Wanted, ...] = ()
+
+    @property
+    def ratio(self) -> float | None:
+        return None if self.beside is None else median(self.netra) / median(self.beside.values)
+
+    @property
+    def is_met(self) -> bool | None:
+        """None where nothing is wanted."""
+        if not self.wanted:
+            return None
+        figure, ratio = median(self.netra), self.ratio
+        return any(one.is_met(figure=figure, ratio=ratio) for one in self.wanted)
 
     def line(self) -> str:
-        ratio = median(self.netra) / median(self.other)
-        pairs = [a / b for a, b in zip(self.netra, self.other, strict=True)]
-        shown = f"{ratio:.2f} ({min(pairs):.2f}-{max(pairs):.2f})"
-        cells = f"{_spread(self.netra):>26} {_spread(self.other):>26} {shown:>19}"
-        return f"{_named(self.name, self.unit)} {cells}  {_verdict(self.wanted, ratio)}"
+        name = f"{self.name}, {self.unit}"
+        return _line(name, _spread(self.netra), self._beside(), self._ratio(), self._verdict())
+
+    def _beside(self) -> str:
+        return "" if self.beside is None else f"{self.beside.name} {_spread(self.beside.values)}"
+
+    def _ratio(self) -> str:
+        if self.beside is None:
+            return ""
+        pairs = [a / b for a, b in zip(self.netra, self.beside.values, strict=True)]
+        return f"{self.ratio:.2f} × ({min(pairs):.2f}–{max(pairs):.2f})"
+
+    def _verdict(self) -> str:
+        if not self.wanted:
+            return ""
+        return f"{' or '.join(map(str, self.wanted))}: {'met' if self.is_met else '**missed**'}"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Figure:
-    """A figure of Netra alone."""
-
-    name: str
-    unit: str
-    netra: list[float]
-    wanted: Wanted | None = None
-
-    def line(self) -> str:
-        verdict = _verdict(self.wanted, median(self.netra))
-        return f"{_named(self.name, self.unit)} {_spread(self.netra):>26} {'':>46}  {verdict}"
+def quantile(values: list[float], share: float) -> float:
+    """By nearest rank."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
 
 
-Row = Comparison | Figure
+def heading() -> str:
+    names = _line("median (lowest–highest)", "Netra", "beside it", "ratio", "wanted")
+    return f"{names}\n|{'|'.join('-' * (width + 2) for width in WIDTHS)}|"
 
 
-def heading(other: str) -> str:
-    cells = f"{'Netra':>26} {other:>26} {'ratio':>19}"
-    return f"{'median (lowest-highest)':{NAME_WIDTH}} {cells}  wanted"
-
-
-def _named(name: str, unit: str) -> str:
-    return f"{name + ', ' + unit:{NAME_WIDTH}}"
+def _line(*cells: str) -> str:
+    padded = (f"{cell:{width}}" for cell, width in zip(cells, WIDTHS, strict=True))
+    return f"| {' | '.join(padded)} |"
 
 
 def _spread(values: list[float]) -> str:
-    return f"{_number(median(values))} ({_number(min(values))}-{_number(max(values))})"
+    if min(values) == max(values):
+        return _number(values[0])
+    return f"{_number(median(values))} ({_number(min(values))}–{_number(max(values))})"
 
 
 def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 100 else f"{value:.1f}"
-
-
-def _verdict(wanted: Wanted | None, value: float) -> str:
-    if wanted is None:
-        return "-"
-    return f"{wanted}: {'met' if wanted.is_met(value) else 'MISSED'}"
+    if value == int(value) or value >= 100:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 10 else f"{value:.2f}"

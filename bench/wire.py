@@ -4,6 +4,7 @@ import asyncio
 import base64
 import secrets
 from collections.abc import Callable
+from socket import SO_RCVBUF, SOL_SOCKET
 from typing import Final, cast
 
 import msgspec
@@ -13,6 +14,7 @@ CLOSE: Final = 0x8
 PING: Final = 0x9
 PONG: Final = 0xA
 OPENS_WITHIN_S: Final = 30.0
+SMALL_BYTES: Final = 64 * 1024
 
 
 class SocketClosed(Exception):
@@ -24,6 +26,9 @@ class Socket(asyncio.Protocol):
 
     def __init__(self, request: bytes) -> None:
         self.on_frame: Callable[[bytes], None] = self._keep
+        # Of text frames, as `seen` counts them.
+        self.bytes = 0
+        self.is_open = False
         self._request = request
         self._rest = b""
         self._opening = True
@@ -54,6 +59,7 @@ class Socket(asyncio.Protocol):
         self._transport.write(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.is_open = False
         self._waiting.put_nowait(None)
 
     def data_received(self, data: bytes) -> None:
@@ -67,7 +73,7 @@ class Socket(asyncio.Protocol):
             if not data.startswith(b"HTTP/1.1 101"):
                 self._transport.close()
                 return
-            self._opening = False
+            self._opening, self.is_open = False, True
         size = len(data)
         while size - at >= 2:
             length, start = data[at + 1], at + 2
@@ -79,6 +85,7 @@ class Socket(asyncio.Protocol):
             if end > size:
                 break
             if data[at] & 0xF == TEXT:
+                self.bytes += length
                 self.on_frame(data[start:end])
             else:
                 self._control(data[at] & 0xF, data[start:end])
@@ -98,6 +105,11 @@ class Socket(asyncio.Protocol):
                     raise SocketClosed
                 if frame.startswith(opening):
                     return frame
+
+    def stop_reading(self) -> None:
+        """Leave everything from now on in the kernel's buffers, which are kept small."""
+        self._transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_RCVBUF, SMALL_BYTES)
+        self._transport.pause_reading()
 
     def close(self) -> None:
         self._write(CLOSE, (1000).to_bytes(2))

@@ -1,7 +1,7 @@
 """What an account may do and what it has used; nothing here writes."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -36,9 +36,9 @@ _read: _Read | None = None
 # Asked for every message: the ORM would take longer to write this than PostgreSQL to answer it.
 # A grant counts from its approval, where it needs one, and until its revocation.
 _SPANS = """
-SELECT kind, tier, GREATEST(starts_at, approved_at), LEAST(ends_at, revoked_at)
+SELECT user_id, kind, tier, GREATEST(starts_at, approved_at), LEAST(ends_at, revoked_at)
 FROM billing_grant
-WHERE user_id = %(user)s
+WHERE user_id = ANY(%(users)s)
     AND COALESCE(LEAST(ends_at, revoked_at), 'infinity') > %(since)s
     AND (tier <> 'enterprise' OR approved_at IS NOT NULL)
 """
@@ -60,14 +60,19 @@ def entitlements_of(user: "User", *, at: datetime | None = None) -> Entitlements
     return entitlements(spans_of(user.pk, since=at), catalogue(), at)
 
 
+def entitlements_of_all(
+    users: Collection[int], *, at: datetime | None = None
+) -> dict[int, Entitlements]:
+    """The same for many accounts, by their keys, in one question."""
+    at = at or timezone.now()
+    spans = _spans(users, since=at)
+    known = catalogue()
+    return {user: entitlements(spans[user], known, at) for user in users}
+
+
 def spans_of(user: int, *, since: datetime) -> list[GrantSpan]:
     """An account's grants as far as they count at a moment or later, if left alone."""
-    with connection.cursor() as cursor:
-        cursor.execute(_SPANS, {"user": user, "since": since})
-        return [
-            GrantSpan(kind=GrantKind(kind), tier=Tier(tier), starts_at=starts_at, ends_at=ends_at)
-            for kind, tier, starts_at, ends_at in cursor.fetchall()
-        ]
+    return _spans([user], since=since)[user]
 
 
 def usage_of(user: "User") -> tuple[Usage, ...]:
@@ -83,6 +88,12 @@ def usage_of(user: "User") -> tuple[Usage, ...]:
     )
 
 
+def held_keys(user: "User", *, feature: str) -> list[str]:
+    """The keys under which an account holds something of a limit, lapsed ones included."""
+    held = Reservation.objects.filter(user=user, feature=feature, state=Reservation.State.HELD)
+    return list(held.values_list("key", flat=True))
+
+
 def catalogue() -> Catalogue:
     """Every limit and feature, at most CATALOGUE_AGE_MAX_S old."""
     global _read
@@ -96,6 +107,19 @@ def forget_catalogue(**_signal: object) -> None:
     """Read limits and features anew at the next question, in this process."""
     global _read
     _read = None
+
+
+def _spans(users: Collection[int], *, since: datetime) -> dict[int, list[GrantSpan]]:
+    spans: dict[int, list[GrantSpan]] = {user: [] for user in users}
+    with connection.cursor() as cursor:
+        cursor.execute(_SPANS, {"users": list(users), "since": since})
+        for user, kind, tier, starts_at, ends_at in cursor.fetchall():
+            spans[user].append(
+                GrantSpan(
+                    kind=GrantKind(kind), tier=Tier(tier), starts_at=starts_at, ends_at=ends_at
+                )
+            )
+    return spans
 
 
 def _catalogue_rows() -> Catalogue:

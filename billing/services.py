@@ -4,7 +4,7 @@ A transaction that touches several limits of one account does so in the order of
 `billing.catalogue.WINDOWS`; another order could wait for itself.
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -13,9 +13,10 @@ import psycopg
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from billing import ledger, reservations
+from billing import batches, ledger, reservations
+from billing.batches import Hold, Wanted
 from billing.catalogue import WINDOWS
-from billing.entitlements import GrantKind
+from billing.entitlements import Entitlements, GrantKind
 from billing.errors import BillingError, GrantRefusal, GrantRefused
 from billing.invariants import GRANT_CONSTRAINTS
 from billing.models import (
@@ -132,23 +133,28 @@ def change_limit(*, tier: Tier, limit: str, value: int | None, actor: "User | No
         )
 
 
-def reserve(*, user: "User", feature: str, amount: int, key: str) -> Reservation:
+def reserve(
+    *, user: "User", feature: str, amount: int, key: str, entitled: Entitlements | None = None
+) -> Reservation:
     """Keep an amount of a limit for whoever holds the key, until settled, released or lapsed.
 
     The same call again changes nothing and answers alike; once lapsed, it takes the place again.
+    `entitled` is what the caller has just read of the account, which then is not read again.
     Raises LimitReached, and ValueError when the key was used for something else.
     """
     now = timezone.now()
     wanted = reservations.new(user=user, feature=feature, amount=amount, key=key, now=now)
-    return _take(wanted)
+    return _take(wanted, entitled)
 
 
-def consume(*, user: "User", feature: str, amount: int, key: str) -> Reservation:
+def consume(
+    *, user: "User", feature: str, amount: int, key: str, entitled: Entitlements | None = None
+) -> Reservation:
     """Reserve and settle at once, for what is used the moment it is asked for; see `reserve`."""
     now = timezone.now()
     wanted = reservations.new(user=user, feature=feature, amount=amount, key=key, now=now)
     wanted.state = Reservation.State.SETTLED
-    return _take(wanted)
+    return _take(wanted, entitled)
 
 
 def renew(*, key: str) -> None:
@@ -161,6 +167,36 @@ def renew(*, key: str) -> None:
         held = reservations.locked(key)
         if held.state in reservations.OPEN:
             reservations.hold(held, timezone.now())
+
+
+def reserve_all(*, feature: str, wanted: Collection[Wanted]) -> set[str]:
+    """Hold one place of `feature` for each, in one transaction; gives the keys that are held.
+
+    The others found no room, or their key was used before: `reserve` says of each, and looks for
+    places that have lapsed.
+    """
+    if WINDOWS[feature] is not Window.PLACE:
+        raise ValueError(f"{feature} is not held and given back")
+    now = timezone.now()
+    return batches.reserve(
+        wanted,
+        feature=feature,
+        period_start=period_at(Window.PLACE, now).starts_at,
+        held=Hold(since=now, until=now + reservations.LAPSES_AFTER),
+    )
+
+
+def renew_all(*, keys: Collection[str]) -> set[str]:
+    """Hold many reservations 45 s from now in one statement; gives the keys that are held.
+
+    The others have lapsed and lost their place, or are closed: `renew` says of each.
+    """
+    return batches.renew(keys, lapses_at=timezone.now() + reservations.LAPSES_AFTER)
+
+
+def release_all(*, keys: Collection[str]) -> None:
+    """Give many reservations back unused, in one transaction; see `release`."""
+    batches.release(keys)
 
 
 def settle(*, key: str, amount: int) -> None:
@@ -202,8 +238,8 @@ def prune_usage() -> int:
     return minutes_gone + keys_gone
 
 
-def _take(wanted: Reservation) -> Reservation:
-    entitled = entitlements_of(wanted.user, at=wanted.created_at)
+def _take(wanted: Reservation, entitled: Entitlements | None) -> Reservation:
+    entitled = entitled or entitlements_of(wanted.user, at=wanted.created_at)
     with _movement():
         return reservations.take(wanted, limit=entitled.limits[wanted.feature])
 

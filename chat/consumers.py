@@ -2,7 +2,6 @@
 
 import asyncio
 import contextlib
-import random
 import time
 from collections.abc import Coroutine
 from typing import Any, ClassVar, Final
@@ -10,32 +9,39 @@ from typing import Any, ClassVar, Final
 import structlog
 from channels.consumer import AsyncConsumer, get_handler_name
 from channels.exceptions import StopConsumer
+from django.conf import settings
 from django.db import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 
-from billing.selectors import entitlements_of
+from chat.connection import places
+from chat.connection.account_news import AccountNews
 from chat.connection.admission import (
-    Admitted,
-    NotAdmitted,
-    admit,
+    Asked,
+    check,
     entitlements_view,
     limits,
     origin_is_ours,
 )
 from chat.connection.census import Census
+from chat.connection.door import Door
 from chat.connection.exchange import Exchange
-from chat.connection.message_queue import MessagePriority, MessageQueue, QueuedMessage
+from chat.connection.heartbeat import HEARTBEAT_S, Heartbeat
+from chat.connection.inbound import Frame, Inbound
+from chat.connection.message_queue import MessagePriority
+from chat.connection.node import Node
 from chat.connection.outbound import Outbound
+from chat.connection.places import Admitted
 from chat.connection.registry import ConnectionRegistry
 from chat.connection.state_machine import ConnectionState
 from chat.connection.subscriber import Subscriber
+from chat.connection.throttle import Throttle
 from chat.database import in_database
-from chat.delivery import hub
+from chat.delivery import hub, trace
 from chat.delivery.bell import AccessEnded
+from chat.errors import NotAdmitted
 from chat.protocol.codes import CloseCode, ErrorCode
 from chat.protocol.frames import (
     SUBPROTOCOL,
-    Account,
     AnyClientFrame,
     Drain,
     FrameLimits,
@@ -43,6 +49,7 @@ from chat.protocol.frames import (
     Ping,
     Pong,
     Ready,
+    Seen,
     ServerFrame,
     Services,
     State,
@@ -55,11 +62,10 @@ from netra.ids import ConnectionID, UserID
 
 logger = structlog.get_logger(__name__)
 
-HEARTBEAT_S: Final = 25
 IDLE_AFTER_S: Final = 60.0
 SETUP_LIMIT_S: Final = 5.0
-# Frames kept until set-up is done; beyond that the socket is read no further.
-INBOUND_FRAMES_MAX: Final = 100
+# How long a closing socket lets the frame in hand be answered.
+ANSWER_GRACE_S: Final = 0.8
 
 REGISTRY: Final = ConnectionRegistry()
 
@@ -74,24 +80,35 @@ class ChatConsumer(AsyncConsumer):
         self.asgi: dict[str, Any] = scope
         self.connection_id = ConnectionID.new()
         self.machine = REGISTRY.register(self.connection_id)
-        self.inbound: MessageQueue[AnyClientFrame] = MessageQueue(
-            connection_id=self.connection_id, user_id=None, machine=self.machine
+        self.inbound = Inbound(
+            self.connection_id,
+            self.machine,
+            answer=self._answer,
+            on_dead_letter=self._bury,
+            on_expired=self._refuse_late,
         )
-        self.inbound.set_processor(self._process)
-        self.outbound = Outbound(self.connection_id, write=self._write, on_stuck=self._on_stuck)
+        self.outbound = Outbound(
+            self.connection_id,
+            write=self._write,
+            on_stuck=self._on_stuck,
+            on_pause=self._put_heads,
+        )
         self.hub = hub.current()
-        self.subscriber = Subscriber(self.hub, self.outbound, self._spawn)
+        # The key of its place among the user's connections, while it may hold one.
+        self.place = ""
+        self.subscriber = Subscriber(self.connection_id, self.hub, self.outbound, self._spawn)
         self.exchange: Exchange | None = None
         self.admitted: Admitted | None = None
         self.closing = False
         self._tasks: set[asyncio.Task[None]] = set()
-        self._room = asyncio.Event()
-        self._heartbeat: asyncio.TimerHandle | None = None
-        self._answering: asyncio.Task[None] | None = None
+        self._throttle = Throttle(time.monotonic())
+        self._heartbeat = Heartbeat(self._beat)
+        self._news: AccountNews | None = None
         self._main = asyncio.current_task()
         self._given_up = False
         OPEN.add(self)
         CENSUS.begin(self.hub.spawn)
+        NODE.begin(self.hub)
         try:
             # Not called for a client that vanishes in mid-send, disconnect() cleans nothing up.
             await super().__call__(scope, receive, send)
@@ -114,6 +131,9 @@ class ChatConsumer(AsyncConsumer):
             {"type": "websocket.accept", "subprotocol": SUBPROTOCOL if offered else None}
         )
         self.machine.transition_to(ConnectionState.ACCEPTED)
+        if NODE.draining:
+            await self.close(CloseCode.DRAIN, "the server restarts")
+            return
         if not origin_is_ours(self.asgi):
             await self.close(CloseCode.FORBIDDEN, "the origin is not this host")
             return
@@ -129,30 +149,29 @@ class ChatConsumer(AsyncConsumer):
         text = message.get("text")
         if self.closing:
             return
+        if not self._throttle.allows_one(time.monotonic()):
+            await self.close(CloseCode.TOO_FAST, "too many frames a second")
+            return
         try:
             if text is None:
                 raise FrameRefused(ErrorCode.INVALID_FRAME, "Frames are text, not binary.")
             frame = decode(text)
         except FrameRefused as refused:
+            # Read no faster than the answers are written, or a flood of these ends the socket.
+            await self.outbound.room()
             self._put(refused.frame(), MessagePriority.CRITICAL)
             return
-        while len(self.inbound) >= INBOUND_FRAMES_MAX and not self.closing:
-            self._room.clear()
-            await self._room.wait()
+        if isinstance(frame, Seen):
+            # Never behind other frames: these may wait for what it confirms.
+            self.outbound.confirm(frame.bytes)
+            self.subscriber.confirm(frame.heads)
+            return
         if isinstance(frame, Ping) and self.exchange is not None and self.machine.is_operational:
             # Whatever the database does to the frames before it, the connection is alive.
-            self._put(Pong(heads=self.subscriber.heads()))
+            await self.outbound.room()
+            self._put_heads()
             return
-        self.inbound.enqueue_nowait(frame, priority=MessagePriority.HIGH)
-        # Until set-up is done the queue keeps it, and flushes by itself then.
-        if self.machine.is_operational and self._answering is None:
-            self._answering = asyncio.create_task(self._answer_all())
-
-    async def _answer_all(self) -> None:
-        try:
-            await self.inbound.flush()
-        finally:
-            self._answering = None
+        await self.inbound.take(frame)
 
     async def websocket_disconnect(self, _message: dict[str, Any]) -> None:
         raise StopConsumer
@@ -162,16 +181,16 @@ class ChatConsumer(AsyncConsumer):
         if self.closing:
             return
         self.closing = True
-        self._room.set()
         if not self.machine.transition_to(ConnectionState.CLOSING, reason=reason):
             self.machine.transition_to(ConnectionState.CLOSED, reason=reason)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(1):
+                await self.inbound.finish(within_s=ANSWER_GRACE_S)
                 await self.outbound.drained()
         try:
             async with asyncio.timeout(1):
                 await self._send_quietly(
-                    {"type": "websocket.close", "code": code.value, "reason": reason[:120]}
+                    {"type": "websocket.close", "code": _on_the_wire(code), "reason": reason[:120]}
                 )
         except TimeoutError:
             # The transport waits for a client that does not read: nobody will say good-bye.
@@ -197,13 +216,16 @@ class ChatConsumer(AsyncConsumer):
             await self.close(CloseCode.COME_BACK_LATER, "set-up failed")
 
     async def _become_ready(self) -> None:
-        admitted = await in_database(admit, self.asgi)
+        place = places.key_of(NODE.name, self.connection_id)
+        admitted = await DOOR.admit(Asked(scope=self.asgi, place=place))
+        self.place = admitted.place
         user = admitted.user
         user_id = UserID(user.public_id)
         self.machine.identify(user_id)
         self.machine.transition_to(ConnectionState.AUTHENTICATED)
         self.admitted = admitted
-        self.exchange = Exchange(user, self.outbound, self.subscriber)
+        self.exchange = Exchange(user, self.connection_id, self.outbound, self.subscriber)
+        self._news = AccountNews(user, self.outbound, self._spawn)
         await self.hub.start()
         await self.hub.follow(user_id, self)
         services = self.hub.services
@@ -222,18 +244,25 @@ class ChatConsumer(AsyncConsumer):
         self.machine.transition_to(
             ConnectionState.PROCESSING_READY if services.all_up else ConnectionState.DEGRADED
         )
-        self._schedule_heartbeat()
+        self._heartbeat.start()
+        self._news.expect(admitted.entitlements)
 
-    async def _process(self, message: QueuedMessage[AnyClientFrame]) -> None:
+    async def _answer(self, frame: AnyClientFrame) -> None:
         assert self.exchange is not None, "frames wait until set-up is done"
         self.machine.transition_to(ConnectionState.PROCESSING)
         try:
             with structlog.contextvars.bound_contextvars(connection_id=self.connection_id):
-                await self.exchange.answer(message.payload)
+                await self.exchange.answer(frame)
         finally:
             self.machine.transition_to(self._resting_state())
-            if len(self.inbound) < INBOUND_FRAMES_MAX:
-                self._room.set()
+
+    async def _bury(self, message: Frame, error: BaseException | None) -> None:
+        if self.exchange is not None:
+            await self.exchange.bury(message, error)
+
+    def _refuse_late(self, message: Frame, _error: BaseException | None) -> None:
+        if self.exchange is not None:
+            self.exchange.refuse_late(message.payload)
 
     def _resting_state(self) -> ConnectionState:
         if self.hub.services.all_up:
@@ -255,40 +284,41 @@ class ChatConsumer(AsyncConsumer):
             self._spawn(self.close(CloseCode(ended.code), "access has ended"))
 
     def on_entitlements(self) -> None:
-        self._spawn(self._tell_entitlements())
+        if self._news is not None:
+            self._news.tell()
 
     def on_access_changed(self) -> None:
         self._spawn(self._check_access())
 
     async def _check_access(self) -> None:
         try:
-            await in_database(admit, self.asgi)
+            await in_database(check, self.asgi)
         except NotAdmitted as refused:
             await self.close(refused.code, refused.reason)
         except (DatabaseError, PoolTimeout):
             return  # asked again within the second
 
-    async def _tell_entitlements(self) -> None:
-        assert self.admitted is not None, "only an admitted socket follows its user"
-        try:
-            entitlements = await in_database(entitlements_of, self.admitted.user)
-        except (DatabaseError, PoolTimeout):
-            return
-        self._put(Account(entitlements=entitlements_view(entitlements)))
+    # What this socket's process decides
+
+    def tell_drain(self, *, reconnect_after_ms: int) -> None:
+        self._put(Drain(reconnect_after_ms=reconnect_after_ms), MessagePriority.CRITICAL)
+
+    def force_fail(self, reason: str) -> None:
+        self.machine.force_fail(reason)
+        self._spawn(self.close(CloseCode.COME_BACK_LATER, "an operator ended this connection"))
 
     # Timers and tasks of this socket
 
-    def _schedule_heartbeat(self) -> None:
-        # Spread, so that sockets opened together do not all write together.
-        delay = HEARTBEAT_S * random.uniform(0.8, 1.2)  # noqa: S311  not for security
-        self._heartbeat = asyncio.get_running_loop().call_later(delay, self._beat)
+    def _put_heads(self) -> None:
+        self._put(Pong(heads=self.subscriber.heads()))
 
     def _beat(self) -> None:
-        self._put(Pong(heads=self.subscriber.heads()))
+        self._put_heads()
+        if self._news is not None:
+            self._news.look_ahead()
         quiet_s = time.monotonic() - self.machine.metrics.last_activity
         if quiet_s > IDLE_AFTER_S and self.machine.state is ConnectionState.PROCESSING_READY:
             self.machine.transition_to(ConnectionState.IDLE)
-        self._schedule_heartbeat()
 
     def _on_stuck(self) -> None:
         self._spawn(self.close(CloseCode.SLOW_CONSUMER, "the client does not read"))
@@ -314,14 +344,15 @@ class ChatConsumer(AsyncConsumer):
 
     async def _clean_up(self) -> None:
         OPEN.discard(self)
+        NODE.give_back(self.place)
         self.closing = True
-        self._room.set()
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        self._heartbeat.stop()
+        if self._news is not None:
+            self._news.stop()
         if not self.machine.is_terminal:
             self.machine.transition_to(ConnectionState.CLOSED)
         REGISTRY.unregister(self.connection_id)
-        for task in (*self._tasks, *([self._answering] if self._answering else ())):
+        for task in tuple(self._tasks):
             task.cancel()
         await self.subscriber.close()
         if self.admitted is not None:
@@ -330,18 +361,22 @@ class ChatConsumer(AsyncConsumer):
         await self.outbound.close()
 
 
-# Every open socket of this process, for drain and census.
+def _on_the_wire(code: CloseCode) -> int:
+    # daphne's library takes 1012 from an application for a mistake, and sends nothing.
+    return code.private if settings.NETRA_SERVER == "daphne" else code.value
+
+
+# Every open socket of this process.
 OPEN: Final[set[ChatConsumer]] = set()
-CENSUS: Final = Census(OPEN)
+NODE: Final = Node(OPEN)
+DOOR: Final = Door(NODE.give_back)
+CENSUS: Final = Census(OPEN, node=NODE.name)
+trace.call_node(NODE.name)
 
 
-async def drain(*, within_s: float) -> None:
-    """Ask every client to reconnect, spread over `within_s`, and close with 1012."""
-    sockets = tuple(OPEN)
-    for number, consumer in enumerate(sockets):
-        after_ms = int(1000 * within_s * number / len(sockets))
-        consumer.outbound.put(encode(Drain(reconnect_after_ms=after_ms)), MessagePriority.CRITICAL)
-    await asyncio.gather(
-        *(consumer.close(CloseCode.DRAIN, "the server restarts") for consumer in sockets),
-        return_exceptions=True,
-    )
+def begin() -> None:
+    """Let this process beat, count and take orders before it has a socket; on its loop."""
+    own = hub.current()
+    own.spawn(own.start())
+    NODE.begin(own)
+    CENSUS.begin(own.spawn)

@@ -1,5 +1,7 @@
 """What chat refuses, with whose fault it is and whether to try again."""
 
+from chat.protocol.codes import CloseCode
+
 
 class ChatError(Exception):
     """Base of all refusals of this app."""
@@ -31,3 +33,12 @@ class QueueFull(ChatError):
 
 class AddressUnverified(ChatError):
     """The user must verify their address before sending more."""
+
+
+class NotAdmitted(ChatError):
+    """A socket that must close with this code."""
+
+    def __init__(self, code: CloseCode, reason: str) -> None:
+        super().__init__(code, reason)
+        self.code = code
+        self.reason = reason

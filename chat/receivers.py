@@ -11,8 +11,13 @@ from billing.signals import entitlements_changed
 from chat.delivery import bell
 from chat.protocol.codes import CloseCode
 
-# Live connections have no table, so Django makes no permission for looking at them.
+# Live connections have no table, so Django makes no permissions for them.
 VIEW_CONNECTIONS: Final = "view_connections"
+FAIL_CONNECTIONS: Final = "fail_connections"
+_PERMISSIONS: Final = {
+    VIEW_CONNECTIONS: "Can view live connections",
+    FAIL_CONNECTIONS: "Can make live connections fail",
+}
 
 
 def connect() -> None:
@@ -31,15 +36,14 @@ def tell_entitlements(*, user_id: str, **_: Any) -> None:
 
 
 def sow_permission(*, using: str, apps: Apps = present_apps, **_: Any) -> None:
-    """Receive post_migrate: make the permission to look at live connections, filed under runs."""
+    """Receive post_migrate: make the permissions of live connections, filed under runs."""
     try:
         types = apps.get_model("contenttypes.ContentType")
         permissions = apps.get_model("auth.Permission")
     except LookupError:
         return  # only a part of the apps is migrated
     run, _created = types.objects.using(using).get_or_create(app_label="chat", model="run")
-    permissions.objects.using(using).get_or_create(
-        codename=VIEW_CONNECTIONS,
-        content_type_id=run.pk,
-        defaults={"name": "Can view live connections"},
-    )
+    for codename, name in _PERMISSIONS.items():
+        permissions.objects.using(using).get_or_create(
+            codename=codename, content_type_id=run.pk, defaults={"name": name}
+        )

@@ -1,6 +1,6 @@
 """Reads of threads, runs and files; nothing here writes."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any, Final
@@ -24,6 +24,13 @@ SNAPSHOT_MESSAGES_MAX: Final = 100
 SNAPSHOT_CHARS_MAX: Final = 600_000
 THREADS_LISTED_MAX: Final = 100
 WORKER_SILENCE_S: Final = 4.0
+# Of all the users that are asked for together.
+ACTIVE_RUNS_MAX: Final = 5_000
+_ACTIVE_RUNS: Final = """
+SELECT run.user_id, thread.public_id, run.public_id
+FROM chat_run AS run JOIN chat_thread AS thread ON thread.id = run.thread_id
+WHERE run.user_id = ANY(%s) AND run.state = ANY(%s) ORDER BY run.id LIMIT %s
+"""
 
 
 class LiveText(Struct, kw_only=True):
@@ -60,12 +67,14 @@ def thread_row(*, thread: int) -> ThreadRow:
     return _rows(Thread.objects.filter(pk=thread))[0]
 
 
-def active_runs(*, user: int) -> list[ActiveRunRef]:
-    runs = Run.objects.filter(user_id=user, state__in=sorted(UNFINISHED)).order_by("pk")[:500]
-    return [
-        ActiveRunRef(thread_id=thread_id, run_id=run_id)
-        for thread_id, run_id in runs.values_list("thread__public_id", "public_id")
-    ]
+def active_runs(users: Collection[int]) -> dict[int, list[ActiveRunRef]]:
+    """The unfinished runs of each user, oldest first, bounded."""
+    found: dict[int, list[ActiveRunRef]] = {user: [] for user in users}
+    with connection.cursor() as cursor:
+        cursor.execute(_ACTIVE_RUNS, [list(users), sorted(UNFINISHED), ACTIVE_RUNS_MAX])
+        for user, thread_id, run_id in cursor.fetchall():
+            found[user].append(ActiveRunRef(thread_id=thread_id, run_id=run_id))
+    return found
 
 
 def live_text(*, thread: int) -> LiveText | None:

@@ -14,6 +14,7 @@ from procrastinate.contrib.django import app as jobs
 from accounts.models import User
 from accounts.selectors import must_verify_email
 from billing import services as billing
+from billing.selectors import entitlements_of
 from chat import selectors
 from chat.delivery import bell, log
 from chat.errors import (
@@ -47,6 +48,7 @@ UNSENT_FILES_DROPPED_MAX: Final = 100
 TITLE_CHARS: Final = 60
 # The billing feature that one run uses up.
 RUN_FEATURE: Final = "runs_month"
+MESSAGE_FEATURE: Final = "messages_minute"
 RUN_QUEUE: Final = "runs"
 RUN_TASK: Final = "chat.runs.tasks.execute_run"
 
@@ -211,8 +213,7 @@ def _post(user: User, message: Outgoing) -> Posted:
             _stop(active)
     message_id = new_message_id()
     stored = _append_question(thread, message_id, message, files)
-    # After the thread's row, as in every writer: run, thread, counter.
-    billing.reserve(user=user, feature=RUN_FEATURE, amount=1, key=run_id)
+    _use_limits(user, run_id=run_id, message_id=message_id)
     run = _begin_run(user, thread, run_id=run_id, message_id=message_id)
     row = Message.objects.create(
         public_id=message_id,
@@ -239,6 +240,14 @@ def _post(user: User, message: Outgoing) -> Posted:
         duplicate=False,
         thread=thread.pk,
     )
+
+
+def _use_limits(user: User, *, run_id: str, message_id: str) -> None:
+    """Hold a run and count a message; after the thread's row, as in every writer."""
+    entitled = entitlements_of(user)
+    # In billing's order of limits.
+    billing.reserve(user=user, feature=RUN_FEATURE, amount=1, key=run_id, entitled=entitled)
+    billing.consume(user=user, feature=MESSAGE_FEATURE, amount=1, key=message_id, entitled=entitled)
 
 
 def _append_question(

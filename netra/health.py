@@ -15,6 +15,8 @@ from django.http import HttpRequest, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from chat import consumers
+
 CHECK_WITHIN_S: Final = 1.0
 FRESH_FOR_S: Final = 1.0
 HEARTBEAT_WITHIN_S: Final = 4.0  # workers write theirs once a second
@@ -116,8 +118,6 @@ PROBES: Final = {
     "bus": Probe(check_bus),
     "worker": Probe(check_worker),
 }
-# Set by the web process when it begins to stop: the balancer is to send nobody here any more.
-draining = False
 
 
 @require_safe
@@ -129,7 +129,8 @@ async def live(_request: HttpRequest) -> JsonResponse:
 @require_safe
 @never_cache
 async def ready(_request: HttpRequest) -> JsonResponse:
-    if draining:
+    # The balancer is to send nobody here any more.
+    if consumers.NODE.draining:
         return JsonResponse({"status": "draining"}, status=503)
     findings = await asyncio.gather(*(probe.finding() for probe in PROBES.values()))
     checks = {

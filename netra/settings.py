@@ -155,7 +155,7 @@ def _database_parts(url: str) -> dict[str, Any]:
 DATABASES = {"default": database(DATABASE_URL)}
 CHANNEL_LAYERS = {
     "default": {
-        "BACKEND": "channels_redis.pubsub.RedisPubSubChannelLayer",
+        "BACKEND": "chat.delivery.layer.BusLayer",
         "CONFIG": {
             # Without timeouts a stopped bus hangs every send without end.
             "hosts": [{"address": REDIS_URL, "socket_timeout": 1, "socket_connect_timeout": 1}],

@@ -1,5 +1,6 @@
-"""One door to the tests: a pytest plugin that starts the engines, and `manage.py test`."""
+"""One door to the tests: engines for pytest, its processes, and `manage.py test`."""
 
+import os
 import subprocess
 import sys
 import tempfile
@@ -16,22 +17,64 @@ from netra.env import Environment
 
 # All requests of a run come from one address, which the limits per network would take for a flood.
 RATE_SCALE = "1000"
+# Beyond that the longest files decide, and not how many there are to share.
+PROCESSES_MAX = 4
+LONGEST = ("tests/journeys/", "tests/netra/test_up.py")
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_load_initial_conftests(early_config: pytest.Config) -> Generator[None]:
-    """Start what the settings point at, before pytest-django reads them."""
+    """Set what the settings are made of, before pytest-django reads them."""
     stack = ExitStack()
     early_config.add_cleanup(stack.close)
     var = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="netra-test-")))
     stack.enter_context(env.override(**_environment(var)))
+    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Start the engines that the settings point at, for this process alone.
+
+    Test processes share no engine: pub/sub crosses the databases of one server, `cache.clear()`
+    empties all of it, and some journeys freeze an engine or cut everybody off. Two more engines
+    start in a second; a test that had the shared ones to itself would hold up everybody else.
+    """
+    config = session.config
+    distributes = config.getoption("dist") != "no"
+    if distributes or config.getoption("collectonly"):
+        return
+    var = Path(env.required("NETRA_VAR"))
     wanted: list[Engine] = []
     if env.raw("DATABASE_URL") is None:
         wanted.append(Postgres(var, durable=False))
     if env.raw("REDIS_URL") is None:
         wanted.append(Valkey(var))
+    stack = ExitStack()
+    config.add_cleanup(stack.close)
     stack.enter_context(engines.running(wanted))
-    return (yield)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """Decide on the processes of a run for which no `-n` says how many."""
+    return processes_for(config.args)
+
+
+def processes_for(paths: Sequence[str]) -> int:
+    """How many test processes are worth their start beside this one; 0 means that it does all."""
+    folders = any(Path(path).is_dir() for path in paths)
+    # A bus that was given is the same for all, and they would disturb each other on it.
+    if not folders or env.raw("REDIS_URL") is not None:
+        return 0
+    processes = min(os.cpu_count() or 1, PROCESSES_MAX)
+    return processes if processes > 1 else 0
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first: one that comes last is waited for by the other processes."""
+    items.sort(key=lambda item: not item.nodeid.startswith(LONGEST))
 
 
 def _environment(var: Path) -> dict[str, str | None]:
@@ -41,6 +84,8 @@ def _environment(var: Path) -> dict[str, str | None]:
         "NETRA_ENV": Environment.TEST,
         "NETRA_VAR": str(var),
         "NETRA_RATE_SCALE": RATE_SCALE,
+        # Dozens of servers start in a run: to compile all that they import takes each two seconds.
+        "PYTHONDONTWRITEBYTECODE": None,
     }
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
+import hypothesis
 import pgtrigger
 import pytest
 from django.conf import settings
@@ -11,12 +12,18 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
+from chat.database import DB_THREADS
 from netra import env
 from netra.engines import Valkey
 from netra.env import Environment
+from netra.ids import PublicID
 
 if settings.NETRA_ENV is not Environment.TEST:
     raise pytest.UsageError("the plugin netra.testing is not loaded: run `python -m pytest`")
+
+# A machine that does much else is slow at times; that is no failure.
+hypothesis.settings.register_profile("netra", deadline=None)
+hypothesis.settings.load_profile("netra")
 
 # A flush empties the tables of Django's models; the queue's own tables are not among them. DELETE,
 # because TRUNCATE would wait for ever for a worker that a failed test left in a transaction.
@@ -25,6 +32,18 @@ EMPTY_QUEUE = (
     "DELETE FROM procrastinate_jobs;"
     "DELETE FROM procrastinate_workers"
 )
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None) -> Iterator[None]:
+    """Let the last work in database threads end before the test database goes."""
+    yield
+    DB_THREADS.shutdown(wait=True)
+
+
+def pytest_make_parametrize_id(val: object) -> str | None:
+    """The same name in every process of a run for a test whose parameter is a fresh id."""
+    return type(val).__name__ if isinstance(val, PublicID) else None
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -66,6 +85,11 @@ def _fresh_rate_limits(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def server_environment(transactional_db: None) -> dict[str, str]:
     """The environment of a process that works on the test's own database and bus."""
+    return environment_of_servers()
+
+
+def environment_of_servers() -> dict[str, str]:
+    """The same, for fixtures that set up the test database in their own way."""
     test_database = connection.settings_dict["NAME"]
     database_url = urlsplit(settings.DATABASE_URL)._replace(path=f"/{test_database}").geturl()
     return env.everything() | {"DATABASE_URL": database_url, "REDIS_URL": settings.REDIS_URL}

@@ -65,6 +65,14 @@ def duration(seconds: float) -> str:
     return f"{minutes // 60} h {minutes % 60} min"
 
 
+def latency(begin: datetime, end: datetime) -> str:
+    """Milliseconds while they are few; machines whose clocks differ are not shown as prophets."""
+    seconds = max(0.0, (end - begin).total_seconds())
+    if seconds >= 1:
+        return duration(seconds)
+    return f"{seconds * 1000:.0f} ms" if seconds >= 0.1 else f"{seconds * 1000:.1f} ms"
+
+
 def run_span(run: Run) -> str:
     return span(run.started_at, run.ended_at)
 

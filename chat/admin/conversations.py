@@ -12,6 +12,7 @@ from django.template.defaultfilters import filesizeformat
 
 from chat.admin import cells, related
 from chat.admin.cells import NOTHING, Cell
+from chat.admin.deliveries import DELIVERY
 from chat.admin.related import Related
 from chat.models import File, Message, Run, Thread, public_id
 from chat.runs.lifecycle import UNFINISHED
@@ -183,7 +184,7 @@ class MessageAdmin(ReadOnlyAdmin):
         "created",
         "text",
     )
-    related = (related.FILES,)
+    related = (related.FILES, DELIVERY)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Message]:
         messages = Message.objects.select_related("user", "thread", "run")

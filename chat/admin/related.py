@@ -1,6 +1,6 @@
 """Rows that an object's page shows below it, a page of them at a time."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from django.core.paginator import Page, Paginator
@@ -34,7 +34,7 @@ class Related(Struct, frozen=True, kw_only=True):
     title: str
     permission: str
     headers: tuple[str, ...]
-    rows_of: Callable[[Any], QuerySet[Any]]
+    rows_of: Callable[[Any], QuerySet[Any] | Sequence[Any]]
     cells_of: Callable[[Any], tuple[Cell, ...]]
 
     def table(self, request: HttpRequest, owner: Model) -> Table:

@@ -1,40 +1,34 @@
 """Who may open a socket: the exact origin, then a session whose user may come in."""
 
-from types import SimpleNamespace
+from collections.abc import Sequence
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth import SESSION_KEY, get_user
-from django.contrib.sessions.backends.db import SessionStore
 from django.http.cookie import parse_cookie
 from django.http.request import validate_host
 from msgspec import Struct
 
+from accounts import sessions
 from accounts.models import User
+from accounts.sessions import Holder
 from billing.entitlements import Entitlements
-from billing.selectors import entitlements_of
+from billing.selectors import entitlements_of_all
 from chat import selectors
+from chat.connection import places
+from chat.connection.places import Admitted
+from chat.errors import NotAdmitted
 from chat.protocol.codes import CloseCode
 from chat.protocol.events import timestamp
-from chat.protocol.frames import FRAME_BYTES_MAX, TEXT_CHARS_MAX, ActiveRunRef
+from chat.protocol.frames import FRAME_BYTES_MAX, TEXT_CHARS_MAX
+
+Scope = dict[str, Any]
 
 
-class NotAdmitted(Exception):
-    """The socket must close with this code."""
+class Asked(Struct, frozen=True, kw_only=True):
+    """A socket that asks to be let in; `place` is the key that it is to hold its place under."""
 
-    def __init__(self, code: CloseCode, reason: str) -> None:
-        super().__init__(code, reason)
-        self.code = code
-        self.reason = reason
-
-
-class Admitted(Struct, frozen=True, kw_only=True):
-    """All that set-up must know of a user, read in one go."""
-
-    user: User
-    session_key: str
-    entitlements: Entitlements
-    active_runs: list[ActiveRunRef]
+    scope: Scope
+    place: str
 
 
 def header(scope: dict[str, Any], name: bytes) -> str:
@@ -52,30 +46,51 @@ def origin_is_ours(scope: dict[str, Any]) -> bool:
     return header(scope, b"origin") == f"{'https' if secure else 'http'}://{host}"
 
 
-def admit(scope: dict[str, Any]) -> Admitted:
-    """The user behind the socket's session cookie; raises NotAdmitted."""
-    session_key = parse_cookie(header(scope, b"cookie")).get(settings.SESSION_COOKIE_NAME)
-    if not session_key:
-        raise NotAdmitted(CloseCode.NOT_SIGNED_IN, "sign in first")
-    # get_user checks the session's password hash too; of a request it reads only the session.
-    session = SessionStore(session_key)
-    user = get_user(SimpleNamespace(session=session))  # type: ignore[arg-type]
-    if not isinstance(user, User):
-        raise _refusal(session)
-    return Admitted(
-        user=user,
-        session_key=session_key,
-        entitlements=entitlements_of(user),
-        active_runs=selectors.active_runs(user=user.pk),
-    )
+def check(scope: Scope) -> None:
+    """Whether a socket's session still lets its user in; raises NotAdmitted."""
+    key = session_key_of(scope)
+    answer = _answer(sessions.holders([key]).get(key))
+    if isinstance(answer, NotAdmitted):
+        raise answer
 
 
-def _refusal(session: SessionStore) -> NotAdmitted:
-    """Why a session gives no user; who is suspended learns it."""
-    key = session.get(SESSION_KEY)
-    if key and User.objects.filter(pk=key).exclude(suspended_at=None).exists():
+def admit_all(asked: Sequence[Asked]) -> list[Admitted | NotAdmitted]:
+    """The user behind each socket's session cookie, with a place held, or why it must close.
+
+    Asked of many at once it costs hardly more than of one: sockets come in storms.
+    """
+    keys = [session_key_of(one.scope) for one in asked]
+    holders = sessions.holders(set(keys))
+    answers = [_answer(holders.get(key)) for key in keys]
+    users = {user.pk for user in answers if isinstance(user, User)}
+    entitled = entitlements_of_all(users)
+    runs = selectors.active_runs(users)
+    admitted: list[Admitted | NotAdmitted] = [
+        answer
+        if isinstance(answer, NotAdmitted)
+        else Admitted(
+            user=answer,
+            session_key=key,
+            place=one.place,
+            entitlements=entitled[answer.pk],
+            active_runs=runs[answer.pk],
+        )
+        for one, key, answer in zip(asked, keys, answers, strict=True)
+    ]
+    refused = places.take_all([one for one in admitted if isinstance(one, Admitted)])
+    return [refused.get(one.place, one) if isinstance(one, Admitted) else one for one in admitted]
+
+
+def session_key_of(scope: Scope) -> str:
+    return parse_cookie(header(scope, b"cookie")).get(settings.SESSION_COOKIE_NAME) or ""
+
+
+def _answer(holder: Holder | None) -> User | NotAdmitted:
+    if holder is not None and holder.may_enter:
+        return holder.user
+    if holder is not None and holder.user.suspended_at is not None:
         return NotAdmitted(CloseCode.SUSPENDED, "the account is suspended")
-    return NotAdmitted(CloseCode.NOT_SIGNED_IN, "the session has ended")
+    return NotAdmitted(CloseCode.NOT_SIGNED_IN, "sign in first, the session has ended")
 
 
 def limits() -> dict[str, int]:

@@ -1,6 +1,7 @@
 """Messages that wait: their order, their room and their age (SPEC §2)."""
 
 from collections import deque
+from math import inf
 from typing import Final, Generic, TypeVar
 
 from chat.connection.outcomes import Outcomes
@@ -16,7 +17,15 @@ _EXPIRING: Final = tuple(p for p in MessagePriority if p is not MessagePriority.
 class Backlog(Generic[P]):
     """One lane a priority, first in first out inside each, counting whatever leaves unprocessed."""
 
-    __slots__ = ("_ahead", "_counts", "_lanes", "_max_age_s", "_max_size", "_outcomes")
+    __slots__ = (
+        "_ahead",
+        "_counts",
+        "_expire_from",
+        "_lanes",
+        "_max_age_s",
+        "_max_size",
+        "_outcomes",
+    )
 
     def __init__(
         self, *, max_size: int, max_age_s: float, counts: QueueCounts, outcomes: Outcomes[P]
@@ -30,12 +39,17 @@ class Backlog(Generic[P]):
         # While a flush delivers its backlog: how many of each lane's first belong to it.
         self._ahead: list[int] | None = None
 
+        # Nothing is too old before this: asked at each step, it is not looked for at each.
+        self._expire_from = inf
+
     def add(self, message: QueuedMessage[P]) -> None:
         self._lane(message.priority).append(message)
+        self._expire_from = min(self._expire_from, message.enqueued_at + self._max_age_s)
 
     def put_back(self, message: QueuedMessage[P]) -> None:
         """Make a message that was taken the first of its lane again."""
         self._lane(message.priority).appendleft(message)
+        self._expire_from = min(self._expire_from, message.enqueued_at + self._max_age_s)
         if self._ahead is not None:
             self._ahead[message.priority] += 1
 
@@ -85,11 +99,21 @@ class Backlog(Generic[P]):
 
     def expire(self, now: float) -> None:
         """Remove what is too old to be delivered; the oldest of a lane is always its first."""
+        if now <= self._expire_from:
+            return
+        self._expire_from = inf
         for priority in _EXPIRING:
             while (lane := self._lanes[priority]) and self.is_too_old(lane[0], now):
                 self._counts.queued -= 1
                 self._counts.expired += 1
                 self._outcomes.note_expired(self._pop(priority))
+            if lane:
+                self._expire_from = min(self._expire_from, lane[0].enqueued_at + self._max_age_s)
+
+    def drop_lanes(self) -> None:
+        """Give the memory of empty lanes back: most queues are empty most of the time."""
+        self._lanes = [None] * len(MessagePriority)
+        self._expire_from = inf
 
     def clear(self, now: float) -> int:
         """Remove everything; returns how many were not too old anyway."""

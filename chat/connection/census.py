@@ -4,8 +4,6 @@ Nothing depends on these rows: they may be lost at any moment, and no socket wai
 """
 
 import asyncio
-import os
-import socket
 import time
 from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from datetime import datetime, timedelta
@@ -41,6 +39,9 @@ LOOKED_AT_ONCE: Final = 1000
 ROWS_READ_MAX: Final = 10_000
 ROWS_A_READ: Final = 1000
 BUS_TIMEOUT_S: Final = 1.0
+# A queue that grows shows within a second, and one that is busy is not written for each frame.
+INBOUND_STEP: Final = 20
+OUTBOUND_STEP_CHARS: Final = 128 * 1024
 
 INDEX: Final = "netra:connections"
 
@@ -58,9 +59,11 @@ class ConnectionRow(Struct, frozen=True, kw_only=True):
     opened_at: datetime
     written_at: datetime
     threads: int
-    # Frames from the client that wait to be handled, characters that wait to be sent to it.
+    # Frames from the client that wait to be handled, characters that wait to be sent to it, bytes
+    # that it was sent and has not confirmed.
     inbound: int
     outbound_chars: int
+    unconfirmed_bytes: int
 
 
 class Reading(Struct, frozen=True, kw_only=True):
@@ -92,8 +95,8 @@ class _Written:
 class Census:
     """Keeps the rows of one process's sockets; runs on its one loop."""
 
-    def __init__(self, sockets: "Collection[ChatConsumer]") -> None:
-        self.node = f"{socket.gethostname()}-{os.getpid()}"
+    def __init__(self, sockets: "Collection[ChatConsumer]", *, node: str) -> None:
+        self._node = node
         self._sockets = sockets
         self._written: dict[ConnectionID, _Written] = {}
         self._task: asyncio.Task[None] | None = None
@@ -176,7 +179,7 @@ class Census:
             connection_id=consumer.connection_id,
             user_id=user.public_id if user else None,
             email=user.email if user else None,
-            node=self.node,
+            node=self._node,
             state=machine.state.value,
             since=moment - timedelta(seconds=max(0.0, now - machine.metrics.last_activity)),
             opened_at=self._written[consumer.connection_id].opened_at,
@@ -184,6 +187,7 @@ class Census:
             threads=len(consumer.subscriber.thread_ids),
             inbound=len(consumer.inbound),
             outbound_chars=consumer.outbound.chars,
+            unconfirmed_bytes=consumer.outbound.unconfirmed,
         )
 
     async def _send(
@@ -238,6 +242,15 @@ def read() -> Reading:
     return Reading(rows=rows, as_of=as_of, bus=True, more=len(ids) > ROWS_READ_MAX)
 
 
+def find(connection_id: str) -> ConnectionRow | None:
+    """One connection by its id; None where it is not open, or the bus is away."""
+    try:
+        with redis.Redis.from_url(settings.REDIS_URL, **_connection_options()) as bus:
+            return next(_rows(bus, [connection_id.encode()]), None)
+    except _AWAY:
+        return None
+
+
 def _rows(bus: redis.Redis, ids: list[bytes]) -> Iterator[ConnectionRow]:
     for start in range(0, len(ids), ROWS_A_READ):
         some = ids[start : start + ROWS_A_READ]
@@ -251,9 +264,16 @@ def _rows(bus: redis.Redis, ids: list[bytes]) -> Iterator[ConnectionRow]:
 
 
 def _facts(consumer: "ChatConsumer") -> tuple[object, ...]:
-    """What is written as soon as it changes; queue lengths only ride along."""
+    """What is written as soon as it changes; queue lengths only by steps, all 0 in good times."""
     machine = consumer.machine
-    return machine.state, machine.user_id, len(consumer.subscriber.thread_ids)
+    return (
+        machine.state,
+        machine.user_id,
+        len(consumer.subscriber.thread_ids),
+        len(consumer.inbound) // INBOUND_STEP,
+        consumer.outbound.chars // OUTBOUND_STEP_CHARS,
+        consumer.outbound.unconfirmed // OUTBOUND_STEP_CHARS,
+    )
 
 
 def key_of(connection_id: str) -> str:

@@ -5,14 +5,15 @@ import contextlib
 from typing import Final, assert_never
 
 import structlog
-from django.db import Error as DatabaseError
+from django.db import DatabaseError, InterfaceError, OperationalError
+from django.utils import timezone
 from procrastinate.exceptions import ProcrastinateException
 from psycopg_pool import PoolTimeout
 
 from accounts.models import User
 from billing.errors import LimitReached
-from chat import selectors, services
-from chat.connection.message_queue import MessagePriority
+from chat import dead_letters, selectors, services
+from chat.connection.message_queue import MessagePriority, QueuedMessage
 from chat.connection.outbound import Outbound
 from chat.connection.subscriber import Subscriber
 from chat.database import in_database
@@ -27,7 +28,6 @@ from chat.errors import (
 )
 from chat.models import Run
 from chat.protocol.codes import ErrorCode
-from chat.protocol.events import timestamp
 from chat.protocol.frames import (
     Ack,
     AnyClientFrame,
@@ -39,17 +39,29 @@ from chat.protocol.frames import (
     ServerFrame,
     Stop,
     Subscribe,
+    Typing,
     Unsubscribe,
     encode,
 )
 
 logger = structlog.get_logger(__name__)
 
+FAILED: Final = "This could not be done. It was kept, and we will look at it."
 UNAVAILABLE: Final = "This is not possible right now. Try again in a moment."
 RETRY_AFTER_S: Final = 2.0
 # A frozen database: the thread that waits for it may yet store the message, and a retry with the
 # same client_id is then answered with that.
 ANSWERED_WITHIN_S: Final = 8.0
+_LIMITS_IN_WORDS: Final = {
+    "runs_month": "runs of this month",
+    "messages_minute": "messages of this minute",
+}
+# A limit that opens again within this time is worth waiting for.
+PATIENCE_S: Final = 120.0
+# Away or overloaded, not broken: the same frame may do well in a moment.
+_OUTAGES: Final = (
+    OperationalError, InterfaceError, PoolTimeout, ProcrastinateException, TimeoutError,
+)  # fmt: skip
 _REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     # What belongs to somebody else is answered exactly like what is not there.
     ThreadNotFound: (ErrorCode.NOT_FOUND, "There is no such thread."),
@@ -73,35 +85,61 @@ _REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
 class Exchange:
     """What a signed-in user's socket may ask, and how it is answered."""
 
-    __slots__ = ("_outbound", "_subscriber", "_user", "seen_bytes")
+    __slots__ = ("_connection_id", "_outbound", "_subscriber", "_user")
 
-    def __init__(self, user: User, outbound: Outbound, subscriber: Subscriber) -> None:
+    def __init__(
+        self, user: User, connection_id: str, outbound: Outbound, subscriber: Subscriber
+    ) -> None:
         self._user = user
+        self._connection_id = connection_id
         self._outbound = outbound
         self._subscriber = subscriber
-        # None until the client confirms for the first time.
-        self.seen_bytes: int | None = None
 
     async def answer(self, frame: AnyClientFrame) -> None:
-        """Answer one frame; what cannot be done is told in an error frame, never raised."""
-        client_id = frame.client_id if isinstance(frame, Send | Stop) else None
+        """Answer one frame; refusals and outages are told in an error frame.
+
+        What is raised is a fault of ours: the queue tries again and then buries the frame.
+        """
         try:
             async with asyncio.timeout(ANSWERED_WITHIN_S):
                 await self._answer(frame)
         except FrameRefused as refused:
-            refused.client_id = refused.client_id or client_id
-            self._put_error(refused)
+            self._refuse(frame, refused)
         except ChatError as error:
             code, text = _REFUSALS[type(error)]
-            self._put_error(FrameRefused(code, text, client_id=client_id))
+            self._refuse(frame, FrameRefused(code, text))
         except LimitReached as limit:
-            self._put_error(_limit_refusal(limit, client_id))
-        except (DatabaseError, PoolTimeout, ProcrastinateException, TimeoutError) as error:
+            self._refuse(frame, _limit_refusal(limit))
+        except _OUTAGES as error:
             logger.warning("a frame could not be answered", reason=type(error).__name__)
-            self._put_error(_unavailable(client_id))
-        except Exception:  # the outermost loop of a frame: each gets an answer, whatever happened
-            logger.exception("a frame could not be answered")
-            self._put_error(_unavailable(client_id))
+            self._refuse(frame, _unavailable())
+
+    async def bury(
+        self, message: QueuedMessage[AnyClientFrame], error: BaseException | None
+    ) -> None:
+        """Keep a frame that failed at every attempt for an operator, and tell its sender."""
+        frame = message.payload
+        try:
+            await in_database(
+                dead_letters.keep,
+                user=self._user,
+                connection_id=self._connection_id,
+                frame=frame,
+                error=error,
+                attempts=message.attempts,
+            )
+        except dead_letters.DeadLettersFull:
+            logger.warning("too many dead letters wait; this one is not kept")
+            self._refuse(frame, _unavailable())
+        except (DatabaseError, *_OUTAGES):
+            logger.exception("a dead letter could not be kept")
+            self._refuse(frame, _unavailable())
+        else:
+            self._refuse(frame, FrameRefused(ErrorCode.FAILED, FAILED))
+
+    def refuse_late(self, frame: AnyClientFrame) -> None:
+        """Answer a frame that waited too long to be taken up."""
+        self._refuse(frame, _unavailable())
 
     async def _answer(self, frame: AnyClientFrame) -> None:
         match frame:
@@ -113,8 +151,10 @@ class Exchange:
                 await self._subscriber.unsubscribe(frame.thread_id)
             case Stop():
                 await self._stop(frame)
+            case Typing():
+                self._subscriber.type_in(frame.thread_id)
             case Seen():
-                self.seen_bytes = frame.bytes
+                pass  # taken the moment it arrived
             case Ping():
                 await self._put(Pong(heads=self._subscriber.heads()))
             case _:
@@ -175,20 +215,34 @@ class Exchange:
         await self._outbound.room()
         self._outbound.put(encode(frame))
 
-    def _put_error(self, refused: FrameRefused) -> None:
+    def _refuse(self, frame: AnyClientFrame, refused: FrameRefused) -> None:
+        """Answer with an error that says which frame it answers."""
+        # No thread_id: another user's thread must be answered exactly like a missing one.
+        refused.client_id = frame.client_id if isinstance(frame, Send | Stop) else None
         self._outbound.put(encode(refused.frame()), MessagePriority.CRITICAL)
 
 
-def _unavailable(client_id: str | None) -> FrameRefused:
+def _unavailable() -> FrameRefused:
+    return FrameRefused(ErrorCode.UNAVAILABLE, UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
+
+
+def _limit_refusal(limit: LimitReached) -> FrameRefused:
+    of_what = _LIMITS_IN_WORDS.get(limit.feature, limit.feature.replace("_", " "))
+    words = [f"You have used all {limit.limit:,} {of_what}."]
+    if limit.resets_at is not None:
+        words.append(f"More from {limit.resets_at:%-d %B, %H:%M} UTC.")
+    if limit.required_tier is not None:
+        words.append(f"The {limit.required_tier.value} plan has more.")
     return FrameRefused(
-        ErrorCode.UNAVAILABLE, UNAVAILABLE, client_id=client_id, retry_after_s=RETRY_AFTER_S
+        ErrorCode.LIMIT_REACHED,
+        " ".join(words),
+        retry_after_s=_worth_waiting_for(limit),
     )
 
 
-def _limit_refusal(limit: LimitReached, client_id: str | None) -> FrameRefused:
-    words = [f"You have used all {limit.limit} of {limit.feature.replace('_', ' ')}."]
-    if limit.resets_at is not None:
-        words.append(f"The next period begins at {timestamp(limit.resets_at)}.")
-    if limit.required_tier is not None:
-        words.append(f"The tier {limit.required_tier.value} has more.")
-    return FrameRefused(ErrorCode.LIMIT_REACHED, " ".join(words), client_id=client_id)
+def _worth_waiting_for(limit: LimitReached) -> float | None:
+    """Seconds until a minute's limit opens again; None for one that takes days."""
+    if limit.resets_at is None:
+        return None
+    wait_s = (limit.resets_at - timezone.now()).total_seconds()
+    return max(0.1, round(wait_s, 1)) if wait_s <= PATIENCE_S else None

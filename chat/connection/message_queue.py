@@ -290,6 +290,8 @@ class MessageQueue(Generic[P]):
                     await asyncio.sleep(0)
         finally:
             self._draining, self._drainer = False, None
+            if not self._counts.queued:
+                self._backlog.drop_lanes()
             if self._state is QueueState.FLUSHING:
                 self._state = QueueState.PASS_THROUGH
         return clean

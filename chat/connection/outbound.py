@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
+from chat.connection.flow import Flow
 from chat.connection.message_queue import MessagePriority, MessageQueue, QueuedMessage
+from chat.connection.queued_message import KEPT
 from netra.ids import ConnectionID
 
 FRAMES_MAX: Final = 1000
@@ -16,16 +18,27 @@ AGE_S_MAX: Final = 3600.0
 CHARS_MAX: Final = 1024 * 1024
 # A client that takes no frame for this long is gone or too slow.
 WRITE_DEADLINE_S: Final = 10.0
+# Nobody asks for a frame by name, and to make one for each costs more than to keep it.
+FRAME_ID: Final = "frame"
+# How long a client that does not confirm may be written no threads before it is let go.
+PAUSE_MAX_S: Final = 30.0
 
 
 class Outbound:
-    """Frames for one socket; `put` never waits, one task a burst writes."""
+    """Frames for one socket; `put` never waits, one task a burst writes.
+
+    What threads say goes through `put_thread`, which heeds what the client has confirmed;
+    answers and control do not, or a client that is behind could not be told so.
+    """
 
     __slots__ = (
         "_deadline",
+        "_flow",
         "_frames",
         "_loop",
+        "_on_pause",
         "_on_stuck",
+        "_pause",
         "_queue",
         "_room",
         "_task",
@@ -40,6 +53,7 @@ class Outbound:
         *,
         write: Callable[[str], Awaitable[None]],
         on_stuck: Callable[[], None],
+        on_pause: Callable[[], None],
     ) -> None:
         self._queue: MessageQueue[str] = MessageQueue(
             connection_id=connection_id,
@@ -50,6 +64,10 @@ class Outbound:
         self._queue.set_processor(self._process)
         self._write = write
         self._on_stuck = on_stuck
+        # Called when a client that confirms has fallen behind: a frame may wake it.
+        self._on_pause = on_pause
+        self._flow = Flow()
+        self._pause: asyncio.TimerHandle | None = None
         self._loop = asyncio.get_running_loop()
         self._task: asyncio.Task[None] | None = None
         self._deadline: asyncio.TimerHandle | None = None
@@ -67,20 +85,48 @@ class Outbound:
                 return False
         elif self.chars > CHARS_MAX or self._frames >= FRAMES_MAX:
             return False
-        if not self._queue.enqueue_nowait(frame, priority=priority):
+        kept = self._queue.enqueue_nowait(frame, priority=priority, message_id=FRAME_ID)
+        # Not its truth: that would be a call for each delivery.
+        if kept is not KEPT:
             return False
         self._frames += 1
         self.chars += len(frame)
+        self._flow.wrote(_utf8_bytes(frame), self._loop.time())
         if self._task is None:
             self._task = self._loop.create_task(self._write_all())
         return True
 
+    def put_thread(self, frame: str) -> bool:
+        """Keep a frame of a thread; False when it must come from the log later."""
+        if self._pause is not None:
+            return False
+        if self._flow.may_write(self._loop.time()):
+            return self.put(frame)
+        self._begin_pause()
+        return False
+
+    def confirm(self, total: int) -> None:
+        """Take the client's count of the bytes that have arrived."""
+        self._flow.confirm(total)
+        if self._pause is not None and self._flow.may_write(self._loop.time(), after_pause=True):
+            self._pause.cancel()
+            self._pause = None
+            self._make_room()
+
+    @property
+    def unconfirmed(self) -> int:
+        """Bytes that a client that confirms has not confirmed yet."""
+        return self._flow.unconfirmed if self._flow.confirms else 0
+
     async def room(self) -> None:
-        """Wait until little enough is queued that a replay may put more."""
+        """Wait until little enough is queued that an answer may be put."""
         while self._task is not None and not self._has_room():
-            if self._room is None:
-                self._room = self._loop.create_future()
-            await asyncio.shield(self._room)
+            await self._wait_for_room()
+
+    async def thread_room(self) -> None:
+        """Wait until a replay may put more: there is room, and the client keeps up."""
+        while self._pause is not None or (self._task is not None and not self._has_room()):
+            await self._wait_for_room()
 
     async def drained(self) -> None:
         """Wait until everything put so far is written."""
@@ -88,8 +134,10 @@ class Outbound:
             await asyncio.wait({self._task})
 
     async def close(self) -> None:
-        if self._deadline is not None:
-            self._deadline.cancel()
+        for timer in (self._deadline, self._pause):
+            if timer is not None:
+                timer.cancel()
+        self._pause = None
         await self._queue.close()
         if self._task is not None:
             self._task.cancel()
@@ -130,6 +178,18 @@ class Outbound:
             return
         self._watch()
 
+    def _begin_pause(self) -> None:
+        if self._flow.is_exhausted:
+            self._on_stuck()
+            return
+        self._pause = self._loop.call_later(PAUSE_MAX_S, self._on_stuck)
+        self._on_pause()
+
+    async def _wait_for_room(self) -> None:
+        if self._room is None:
+            self._room = self._loop.create_future()
+        await asyncio.shield(self._room)
+
     def _has_room(self) -> bool:
         return self.chars <= CHARS_MAX // 2 and self._frames <= FRAMES_MAX // 2
 
@@ -137,3 +197,8 @@ class Outbound:
         if self._room is not None and not self._room.done():
             self._room.set_result(None)
         self._room = None
+
+
+def _utf8_bytes(frame: str) -> int:
+    # Python knows of each text whether it is ASCII; most frames are, and are not encoded twice.
+    return len(frame) if frame.isascii() else len(frame.encode())

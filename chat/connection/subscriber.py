@@ -1,20 +1,25 @@
 """One socket's reader of threads: replay or snapshot first, then live, without a hole."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from django.db import Error as DatabaseError
+from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
 from chat import selectors
+from chat.connection.message_queue import MessagePriority
 from chat.connection.outbound import Outbound
 from chat.database import in_database
-from chat.delivery import log
+from chat.delivery import bell, log, trace
+from chat.delivery.bell import ThreadEvents
 from chat.delivery.hub import Hub
 from chat.delivery.topics import RunText, Topic
+from chat.errors import ThreadNotFound
 from chat.protocol.codes import ErrorCode
-from chat.protocol.events import REPLAY_EVENTS_MAX, StoredEvent, encode_events
+from chat.protocol.events import StoredEvent, encode_events
 from chat.protocol.frames import (
     THREADS_PER_CONNECTION_MAX,
     Delta,
@@ -25,6 +30,7 @@ from chat.protocol.frames import (
 # Further behind than this, the thread as it stands is shorter than what happened.
 REPLAY_DEPTH_MAX: Final = 2000
 RETRY_AFTER_S: Final = 1.0
+TYPING_EVERY_S: Final = 1.0
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
@@ -44,11 +50,12 @@ class Subscription:
         self.attempt = 0
         self.offset = 0
 
-    def on_events(self, first: int, last: int, frame: str) -> None:
-        if not self.live or last <= self.last:
+    def on_events(self, ring: ThreadEvents) -> None:
+        if not self.live or ring.last <= self.last:
             return
-        if first == self.last + 1 and self.subscriber.outbound.put(frame):
-            self.last = last
+        if ring.first == self.last + 1 and self.subscriber.outbound.put_thread(ring.frame):
+            self.last = ring.last
+            trace.sent(ring.thread_id, ring.messages, self.subscriber.connection_id)
             return
         self.fall_back()
 
@@ -58,18 +65,22 @@ class Subscription:
         at = (self.run_id, self.attempt, self.offset)
         if at != (delta.run_id, delta.attempt, delta.offset):
             frame = encode(self._delta_from(text, self._next_offset(delta)))
-        if not self.subscriber.outbound.put(frame):
+        if not self.subscriber.outbound.put_thread(frame):
             self.fall_back()
             return
         self.run_id, self.attempt = text.run_id, text.attempt
         self.offset = len(text.text)
+
+    def on_typing(self, connection_id: str, frame: str) -> None:
+        if connection_id != self.subscriber.connection_id:
+            self.subscriber.outbound.put(frame, MessagePriority.LOW)
 
     def put_text_so_far(self) -> None:
         """One delta from offset 0 with all the text of the active run."""
         text = self.topic.text if self.topic is not None else None
         if text is None:
             return
-        if not self.subscriber.outbound.put(encode(self._delta_from(text, 0))):
+        if not self.subscriber.outbound.put_thread(encode(self._delta_from(text, 0))):
             self.fall_back()
             return
         self.run_id, self.attempt, self.offset = text.run_id, text.attempt, len(text.text)
@@ -97,9 +108,19 @@ class Subscription:
 class Subscriber:
     """The threads that one socket follows."""
 
-    __slots__ = ("_hub", "_subscriptions", "closed", "outbound", "spawn")
+    __slots__ = (
+        "_hub",
+        "_subscriptions",
+        "_typed_at",
+        "closed",
+        "connection_id",
+        "outbound",
+        "spawn",
+    )
 
-    def __init__(self, hub: Hub, outbound: Outbound, spawn: Spawn) -> None:
+    def __init__(self, connection_id: str, hub: Hub, outbound: Outbound, spawn: Spawn) -> None:
+        self.connection_id = connection_id
+        self._typed_at = float("-inf")
         self._hub = hub
         self.outbound = outbound
         self.spawn = spawn
@@ -117,6 +138,21 @@ class Subscriber:
             topic = subscription.topic
             heads[thread_id] = max(subscription.last, topic.seen if topic is not None else 0)
         return heads
+
+    def confirm(self, heads: Mapping[str, int]) -> None:
+        """Take the client's word for what it has applied."""
+        for thread_id in heads.keys() & self._subscriptions.keys():
+            sent = self._subscriptions[thread_id].last
+            trace.seen(thread_id, min(heads[thread_id], sent), self.connection_id)
+
+    def type_in(self, thread_id: str) -> None:
+        """Tell the user's other connections that follow the thread; at most once a second."""
+        if thread_id not in self._subscriptions:
+            raise ThreadNotFound
+        now = time.monotonic()
+        if now - self._typed_at >= TYPING_EVERY_S:
+            self._typed_at = now
+            bell.ring(bell.ThreadTyping(thread_id=thread_id, connection_id=self.connection_id))
 
     async def subscribe(self, *, thread: int, thread_id: str, after_seq: int | None) -> None:
         """Follow a thread of this user from `after_seq`; None asks for it as it stands."""
@@ -158,7 +194,7 @@ class Subscriber:
         """Send what the log has beyond `last`, then the text so far, and go live."""
         while self._follows(subscription):
             try:
-                await self.outbound.room()
+                await self.outbound.thread_room()
                 done = await self._catch_up_once(subscription)
             except (DatabaseError, PoolTimeout):
                 await asyncio.sleep(RETRY_AFTER_S)
@@ -171,8 +207,10 @@ class Subscriber:
         if after_seq is not None and head - REPLAY_DEPTH_MAX <= after_seq <= head:
             return after_seq
         snapshot = await in_database(selectors.snapshot, thread=subscription.thread)
-        await self.outbound.room()
-        self.outbound.put(encode(snapshot))
+        frame = encode(snapshot)
+        await self.outbound.thread_room()
+        while not self.outbound.put_thread(frame):
+            await self.outbound.thread_room()
         return snapshot.seq
 
     async def _catch_up_once(self, subscription: Subscription) -> bool:
@@ -180,14 +218,16 @@ class Subscriber:
         topic = subscription.topic
         assert topic is not None
         heard = topic.seen
-        stored, live = await in_database(_read_on, subscription.thread, subscription.last)
+        reading = await in_database(_read_on, subscription.thread, subscription.last)
+        stored, live = reading.stored, reading.live
         if not self._follows(subscription):
             return True
         if stored:
-            if not self.outbound.put(encode_events(topic.thread_id, stored)):
+            if not self.outbound.put_thread(encode_events(topic.thread_id, stored)):
                 return False
             subscription.last = stored[-1].seq
-            if len(stored) == REPLAY_EVENTS_MAX:
+            trace.sent(topic.thread_id, log.messages_in(stored), self.connection_id)
+            if reading.more:
                 return False
         if topic.seen > max(heard, subscription.last):
             # A bell rang since the log was read; what it announced is committed, so read again.
@@ -209,9 +249,16 @@ class Subscriber:
         return mine and not self.closed
 
 
-def _read_on(thread: int, after_seq: int) -> tuple[list[StoredEvent], selectors.LiveText | None]:
+class _Reading(Struct, frozen=True, kw_only=True):
     """What the log has beyond a position and, where that is all of it, the text so far."""
-    stored = log.events_after(thread=thread, after_seq=after_seq, limit=REPLAY_EVENTS_MAX)
-    if len(stored) == REPLAY_EVENTS_MAX:
-        return stored, None
-    return stored, selectors.live_text(thread=thread)
+
+    stored: list[StoredEvent]
+    more: bool = False
+    live: selectors.LiveText | None = None
+
+
+def _read_on(thread: int, after_seq: int) -> _Reading:
+    stored = log.events_after(thread=thread, after_seq=after_seq)
+    if stored and stored[-1].seq < selectors.head_of(thread=thread):
+        return _Reading(stored=stored, more=True)
+    return _Reading(stored=stored, live=selectors.live_text(thread=thread))

@@ -13,6 +13,8 @@ from channels.layers import get_channel_layer
 from msgspec import Struct
 from redis.exceptions import RedisError
 
+from chat.delivery import trace
+
 logger = logging.getLogger(__name__)
 
 # Rings that wait for a slow bus; beyond that they are dropped, since subscribers heal.
@@ -29,6 +31,8 @@ class ThreadEvents(Struct, tag="events", kw_only=True):
     last: int
     frame: str
     ends_run: bool = False
+    # The seqs of its messages, whose way is traced.
+    messages: tuple[int, ...] = ()
 
     @property
     def group(self) -> str:
@@ -80,7 +84,38 @@ class EntitlementsChanged(Struct, tag="entitlements", kw_only=True):
         return user_group(self.user_id)
 
 
-Ring = ThreadEvents | ThreadDelta | UserFrame | AccessEnded | EntitlementsChanged
+class ThreadTyping(Struct, tag="typing", kw_only=True):
+    """Somebody types; `connection_id` is the socket that need not be told."""
+
+    thread_id: str
+    connection_id: str
+
+    @property
+    def group(self) -> str:
+        return thread_group(self.thread_id)
+
+
+class ForceFail(Struct, tag="fail", kw_only=True):
+    """An operator's order to the web process `node`: fail this connection."""
+
+    node: str
+    connection_id: str
+    reason: str
+
+    @property
+    def group(self) -> str:
+        return node_group(self.node)
+
+
+Ring = (
+    ThreadEvents
+    | ThreadDelta
+    | UserFrame
+    | AccessEnded
+    | EntitlementsChanged
+    | ThreadTyping
+    | ForceFail
+)
 
 _encoder: Final = msgspec.msgpack.Encoder(enc_hook=str)
 _decoder: Final = msgspec.msgpack.Decoder(Ring)
@@ -92,6 +127,10 @@ def thread_group(thread_id: str) -> str:
 
 def user_group(user_id: str) -> str:
     return f"user.{user_id}"
+
+
+def node_group(node: str) -> str:
+    return f"node.{node}"
 
 
 def message_of(ring_: Ring) -> dict[str, Any]:
@@ -148,6 +187,8 @@ class Ringer:
                 try:
                     async with asyncio.timeout(SEND_TIMEOUT_S):
                         await layer.group_send(ring_.group, message_of(ring_))
+                    if isinstance(ring_, ThreadEvents):
+                        trace.published(ring_.thread_id, ring_.messages)
                 except (RedisError, OSError):  # the bus is away; subscribers heal by the log
                     self.dropped += 1
                     self._log_outage()

@@ -1,18 +1,14 @@
 """One receiver a process: what the channel layer brings, handed to every socket that follows it."""
 
 import asyncio
-import time
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from typing import Any, Final, Protocol
 
-import msgspec
 import structlog
-from channels.layers import get_channel_layer
 from django.db import Error as DatabaseError
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
-from redis.exceptions import RedisError
 
 from accounts.selectors import access_changed_since
 from chat import selectors
@@ -21,19 +17,22 @@ from chat.delivery import bell, log
 from chat.delivery.bell import (
     AccessEnded,
     EntitlementsChanged,
+    ForceFail,
     ThreadDelta,
     ThreadEvents,
+    ThreadTyping,
     UserFrame,
 )
+from chat.delivery.bus import Bus
 from chat.delivery.topics import Listener, Topic
 from chat.protocol.frames import Services
 
 logger = structlog.get_logger(__name__)
 
 PULSE_EVERY_S: Final = 0.5
+# So that its return shows at once.
+PULSE_AWAY_EVERY_S: Final = 0.2
 SWEEP_EVERY_S: Final = 5.0
-# Longer than two pulses with a frozen database between them.
-BUS_SILENCE_S: Final = 3.5
 HEAL_EVERY_S: Final = 0.2
 CANCEL_AGAIN_S: Final = 0.2
 RESTART_AFTER_S: Final = 1.0
@@ -67,10 +66,8 @@ class Hub:
         self.services = Services(database=True, bus=False, runs=False)
         self._topics: dict[str, Topic] = {}
         self._followers: dict[str, set[Follower]] = {}
-        self._joined_users: set[str] = set()
-        self._channel: str | None = None
-        self._opened: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-        self._heard_at = float("-inf")
+        self._bus = Bus()
+        self._on_order: Callable[[ForceFail], None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._started: asyncio.Task[None] | None = None
 
@@ -89,7 +86,11 @@ class Hub:
     async def _start(self) -> None:
         await self._pulse_once()
         for work in (self._receive, self._pulse, self._sweep, self._watch_access):
-            self.spawn(self._keep(work))
+            self.keep(work)
+
+    def keep(self, work: Callable[[], Coroutine[Any, Any, None]]) -> asyncio.Task[None]:
+        """Run `work` as long as the hub runs, again when it fails."""
+        return self.spawn(self._keep(work))
 
     async def _keep(self, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         while True:
@@ -120,8 +121,7 @@ class Hub:
         """Follow a thread; its group is joined when this returns, or once the bus is back."""
         topic = self._topics.setdefault(thread_id, Topic(thread_id))
         topic.listeners.add(listener)
-        if not topic.joined:
-            topic.joined = await self._group_add(bell.thread_group(thread_id))
+        await self._bus.join(bell.thread_group(thread_id))
         return topic
 
     async def leave(self, thread_id: str, listener: Listener) -> None:
@@ -131,34 +131,26 @@ class Hub:
         topic.listeners.discard(listener)
         if not topic.listeners:
             del self._topics[thread_id]
-            await self._group_discard(bell.thread_group(thread_id))
+            await self._bus.leave(bell.thread_group(thread_id))
 
     async def follow(self, user_id: str, follower: Follower) -> None:
         self._followers.setdefault(user_id, set()).add(follower)
-        if user_id not in self._joined_users and await self._group_add(bell.user_group(user_id)):
-            self._joined_users.add(user_id)
+        await self._bus.join(bell.user_group(user_id))
 
     async def unfollow(self, user_id: str, follower: Follower) -> None:
         followers = self._followers.get(user_id, set())
         followers.discard(follower)
         if not followers and self._followers.pop(user_id, None) is not None:
-            self._joined_users.discard(user_id)
-            await self._group_discard(bell.user_group(user_id))
+            await self._bus.leave(bell.user_group(user_id))
+
+    async def obey(self, node: str, on_order: Callable[[ForceFail], None]) -> None:
+        """Pass on what operators order of this process."""
+        self._on_order = on_order
+        await self._bus.join(bell.node_group(node))
 
     async def _receive(self) -> None:
-        layer = get_channel_layer()
-        assert layer is not None
-        channel = await self._opened
-        while True:
-            # Cancelling `receive` unsubscribes: it is never put under a timeout.
-            message = await layer.receive(channel)
-            self._heard_at = time.monotonic()
-            if message["type"] != "bell":
-                continue
-            try:
-                self._hand_on(bell.ring_of(message))
-            except msgspec.DecodeError:
-                logger.warning("a message on the bus could not be read")
+        async for ring in self._bus.rings():
+            self._hand_on(ring)
 
     def _hand_on(self, ring: bell.Ring) -> None:
         match ring:
@@ -176,6 +168,12 @@ class Hub:
                 self._tell(user_id, lambda follower: follower.on_access_ended(ring))
             case EntitlementsChanged(user_id=user_id):
                 self._tell(user_id, lambda follower: follower.on_entitlements())
+            case ThreadTyping(thread_id=thread_id):
+                if thread_id in self._topics:
+                    self._topics[thread_id].hear_typing(ring)
+            case ForceFail():
+                if self._on_order is not None:
+                    self._on_order(ring)
 
     def _tell(self, user_id: str, news: Callable[[Follower], None]) -> None:
         for follower in tuple(self._followers.get(user_id, ())):
@@ -199,8 +197,8 @@ class Hub:
     async def _pulse(self) -> None:
         """Ask the bus and the database how they are, and tell the sockets of a change."""
         while True:
-            await asyncio.sleep(PULSE_EVERY_S)
             before = self.services
+            await asyncio.sleep(PULSE_EVERY_S if before.bus else PULSE_AWAY_EVERY_S)
             await self._pulse_once()
             if self.services != before:
                 for followers in tuple(self._followers.values()):
@@ -208,41 +206,21 @@ class Hub:
                         follower.on_services(self.services)
 
     async def _pulse_once(self) -> None:
-        await self._beat_bus()
+        await self._bus.beat()
         try:
             async with asyncio.timeout(DATABASE_WITHIN_S):
                 runs, database = await in_database(selectors.workers_alive), True
         except (*_OUTAGES, TimeoutError):
             runs, database = False, False
-        bus = time.monotonic() - self._heard_at < BUS_SILENCE_S
-        self.services = Services(database=database, bus=bus, runs=runs)
-
-    async def _beat_bus(self) -> None:
-        layer = get_channel_layer()
-        assert layer is not None
-        try:
-            async with asyncio.timeout(1):
-                if self._channel is None:
-                    self._channel = await layer.new_channel()
-                    self._opened.set_result(self._channel)
-                    self._heard_at = time.monotonic()
-                await layer.send(self._channel, {"type": "beat"})
-                await self._join_missing()
-        except (RedisError, OSError):
-            return
-
-    async def _join_missing(self) -> None:
-        """A group that could not be joined is tried again until it holds."""
-        for topic in [one for one in self._topics.values() if one.listeners and not one.joined]:
-            topic.joined = await self._group_add(bell.thread_group(topic.thread_id))
-        for user_id in self._followers.keys() - self._joined_users:
-            if await self._group_add(bell.user_group(user_id)):
-                self._joined_users.add(user_id)
+        self.services = Services(database=database, bus=self._bus.is_up, runs=runs)
 
     async def _sweep(self) -> None:
         """Compare heads with the log, so that a lost doorbell heals by itself."""
+        is_away = False
         while True:
-            away = not self.services.bus
+            # Once more after it came back: a bell may have been lost since the last sweep.
+            was_away, is_away = is_away, not self.services.bus
+            away = was_away or is_away
             await asyncio.sleep(PULSE_EVERY_S if away else SWEEP_EVERY_S)
             topics = list(self._topics.values())
             for start in range(0, len(topics), SWEPT_AT_ONCE_MAX):
@@ -300,27 +278,6 @@ class Hub:
             return
         finally:
             topic.healing = False
-
-    async def _group_add(self, group: str) -> bool:
-        layer = get_channel_layer()
-        if layer is None or self._channel is None:
-            return False
-        try:
-            async with asyncio.timeout(1):
-                await layer.group_add(group, self._channel)
-        except (RedisError, OSError):
-            return False
-        return True
-
-    async def _group_discard(self, group: str) -> None:
-        layer = get_channel_layer()
-        if layer is None or self._channel is None:
-            return
-        try:
-            async with asyncio.timeout(1):
-                await layer.group_discard(group, self._channel)
-        except (RedisError, OSError):
-            logger.debug("a group could not be left while the bus is away", group=group)
 
 
 _hub: Hub | None = None

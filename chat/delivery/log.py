@@ -5,20 +5,21 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection, transaction
-from django.db.models import QuerySet
 from django.utils import timezone
 
 from chat.delivery import bell
-from chat.models import Event
 from chat.protocol.events import (
     AgentCompleted,
+    MessageCreated,
     NewEvent,
     StoredEvent,
     encode_data,
     encode_events,
 )
 
-READ_EVENTS_MAX: Final = 500
+# One read is one frame, which must not hold up a write, nor a client's memory, for long.
+READ_EVENTS_MAX: Final = 200
+READ_CHARS_MAX: Final = 256 * 1024
 
 _INSERT: Final = """
 INSERT INTO chat_event (thread_id, seq, type, run_id, agent_name, ts, data)
@@ -42,6 +43,18 @@ WITH fence AS (
     UPDATE chat_thread SET head = head + %(count)s, updated_at = %(ts)s
     FROM fence WHERE chat_thread.id = fence.thread_id RETURNING chat_thread.id, chat_thread.head
 ) {_INSERT}"""  # noqa: S608  constants only
+
+
+# By plain SQL: a window over the next rows, so that the database stops before memory does. The
+# first row comes however long it is.
+_READ: Final = """
+SELECT seq, type, run_id, agent_name, ts, data FROM (
+    SELECT *, sum(length(data)) OVER (ORDER BY seq) - length(data) AS before FROM (
+        SELECT seq, type, run_id, agent_name, ts, data FROM chat_event
+        WHERE <thread> AND seq > %(after)s ORDER BY seq LIMIT %(events)s
+    ) AS next
+) AS bounded WHERE before < %(chars)s ORDER BY seq
+"""
 
 
 class Fenced(Exception):
@@ -92,28 +105,36 @@ def batch(thread_id: str, stored: Sequence[StoredEvent]) -> bell.ThreadEvents:
         last=stored[-1].seq,
         frame=encode_events(thread_id, stored),
         ends_run=any(event.type == AgentCompleted.type for event in stored),
+        messages=messages_in(stored),
     )
 
 
-def events_after(*, thread: int, after_seq: int, limit: int = READ_EVENTS_MAX) -> list[StoredEvent]:
-    """Rows of the thread with key `thread` whose seq is above `after_seq`, oldest first."""
-    return _stored(Event.objects.filter(thread_id=thread), after_seq, limit)
+def messages_in(stored: Sequence[StoredEvent]) -> tuple[int, ...]:
+    return tuple(event.seq for event in stored if event.type == MessageCreated.type)
 
 
-def thread_events_after(
-    *, thread_id: str, after_seq: int, limit: int = READ_EVENTS_MAX
-) -> list[StoredEvent]:
+def events_after(*, thread: int, after_seq: int) -> list[StoredEvent]:
+    """Rows of the thread with key `thread` whose seq is above `after_seq`, oldest first.
+
+    At most READ_EVENTS_MAX, and fewer of long ones: empty when there are no more.
+    """
+    return _read("thread_id = %(thread)s", {"thread": thread}, after_seq)
+
+
+def thread_events_after(*, thread_id: str, after_seq: int) -> list[StoredEvent]:
     """The same by the thread's public id."""
-    return _stored(Event.objects.filter(thread__public_id=thread_id), after_seq, limit)
+    thread = "thread_id = (SELECT id FROM chat_thread WHERE public_id = %(thread)s)"
+    return _read(thread, {"thread": thread_id}, after_seq)
 
 
-def _stored(events: QuerySet[Event], after_seq: int, limit: int) -> list[StoredEvent]:
-    rows = events.filter(seq__gt=after_seq).order_by("seq")
-    fields = ("seq", "type", "run_id", "agent_name", "ts", "data")
-    return [
-        StoredEvent(seq=seq, type=type_, run_id=run_id, agent_name=agent, ts=ts, data=data)
-        for seq, type_, run_id, agent, ts, data in rows.values_list(*fields)[:limit]
-    ]
+def _read(thread: str, keys: dict[str, Any], after_seq: int) -> list[StoredEvent]:
+    bounds = {"after": after_seq, "events": READ_EVENTS_MAX, "chars": READ_CHARS_MAX}
+    with connection.cursor() as cursor:
+        cursor.execute(_READ.replace("<thread>", thread), keys | bounds)
+        return [
+            StoredEvent(seq=seq, type=type_, run_id=run_id, agent_name=agent, ts=ts, data=data)
+            for seq, type_, run_id, agent, ts, data in cursor.fetchall()
+        ]
 
 
 def _insert(

@@ -1,17 +1,23 @@
 """What one process holds of a thread that its sockets follow: its head, the text that streams."""
 
-from typing import Protocol
+from collections import deque
+from typing import Final, Protocol
 
-from chat.delivery.bell import ThreadDelta, ThreadEvents
-from chat.protocol.frames import Delta, encode
+from chat.delivery.bell import ThreadDelta, ThreadEvents, ThreadTyping
+from chat.protocol.frames import Delta, TypingElsewhere, encode
+
+# Pieces of text kept while the checkpoint is read: some seconds of a quick answer.
+AHEAD_MAX: Final = 200
 
 
 class Listener(Protocol):
     """One socket's view of one thread."""
 
-    def on_events(self, first: int, last: int, frame: str) -> None: ...
+    def on_events(self, ring: ThreadEvents) -> None: ...
 
     def on_text(self, text: "RunText", delta: Delta, frame: str) -> None: ...
+
+    def on_typing(self, connection_id: str, frame: str) -> None: ...
 
 
 class RunText:
@@ -29,10 +35,10 @@ class Topic:
     """A thread in this process: `seen` is the highest seq heard of, `head` the last handed on."""
 
     __slots__ = (
+        "ahead",
         "behind",
         "head",
         "healing",
-        "joined",
         "listeners",
         "reading",
         "seen",
@@ -43,12 +49,12 @@ class Topic:
     def __init__(self, thread_id: str) -> None:
         self.thread_id = thread_id
         self.listeners: set[Listener] = set()
-        self.joined = False
         self.head: int | None = None
         self.seen = 0
         self.text: RunText | None = None
         # Text arrived that does not join what is held: the checkpoint must be read.
         self.behind = False
+        self.ahead: deque[ThreadDelta] = deque(maxlen=AHEAD_MAX)
         self.healing = False
         self.reading = False
 
@@ -58,13 +64,14 @@ class Topic:
         if ring.ends_run:
             self.text = None
             self.behind = False
+            self.ahead.clear()
         if self.head is not None and ring.last <= self.head:
             return True
         if self.head is not None and ring.first > self.head + 1:
             return False
         self.head = ring.last
         for listener in tuple(self.listeners):
-            listener.on_events(ring.first, ring.last, ring.frame)
+            listener.on_events(ring)
         return True
 
     def hear_delta(self, ring: ThreadDelta) -> bool:
@@ -74,17 +81,26 @@ class Topic:
             return True
         if held is None or held.run_id != ring.run_id:
             held = RunText(ring.run_id, ring.attempt, "")
-        if ring.offset > len(held.text):
+        # How much a new attempt keeps of the old one's text, only its first piece tells, and that
+        # may be lost: the checkpoint knows.
+        joins = len(held.text) if ring.attempt == held.attempt else 0
+        if ring.offset > joins:
             self.behind = True
+            self.ahead.append(ring)
             return False
         if ring.attempt > held.attempt:
-            held.text = held.text[: ring.offset]
+            held.text = ""
             held.attempt = ring.attempt
         fresh = ring.text[len(held.text) - ring.offset :]
         self.text = held
         if fresh:
             self._grow(held, fresh)
         return True
+
+    def hear_typing(self, ring: ThreadTyping) -> None:
+        frame = encode(TypingElsewhere(thread_id=self.thread_id, connection_id=ring.connection_id))
+        for listener in tuple(self.listeners):
+            listener.on_typing(ring.connection_id, frame)
 
     def heal_text(self, run_id: str, attempt: int, text: str) -> None:
         """Take a checkpoint from the database where it knows more than this process does."""
@@ -99,6 +115,9 @@ class Topic:
         if len(text) > len(held.text):
             self._grow(held, text[len(held.text) :])
         self.behind = False
+        waiting, self.ahead = self.ahead, deque(maxlen=AHEAD_MAX)
+        for ring in waiting:
+            self.hear_delta(ring)
 
     def _grow(self, held: RunText, fresh: str) -> None:
         delta = Delta(

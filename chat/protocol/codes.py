@@ -21,6 +21,12 @@ class CloseCode(IntEnum):
     SUSPENDED = 4530
 
     @property
+    def private(self) -> int:
+        """The same from 4000 to 4499, for servers that send no registered code but 1000."""
+        is_registered = CloseCode.NORMAL < self < 3000
+        return self + 3000 if is_registered else self.value
+
+    @property
     def reconnect(self) -> bool:
         return self.value < 4500 and self is not CloseCode.NORMAL
 
@@ -42,6 +48,7 @@ class ErrorCode(StrEnum):
     LIMIT_REACHED = "limit_reached"
     VERIFY_EMAIL = "verify_email"
     UNAVAILABLE = "unavailable"
+    FAILED = "failed"
 
 
 # Whether the very same frame, sent again later, may succeed.
@@ -53,5 +60,6 @@ RETRYABLE: Final[frozenset[ErrorCode]] = frozenset(
         ErrorCode.LIMIT_REACHED,
         ErrorCode.VERIFY_EMAIL,
         ErrorCode.UNAVAILABLE,
+        ErrorCode.FAILED,
     }
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
-from typing import Any, ClassVar, Final, Literal
+from typing import Any, ClassVar, Literal
 
 import msgspec
 from msgspec import Struct
@@ -150,10 +150,6 @@ class _WireEvent(Struct, frozen=True, kw_only=True):
 class _WireEvents(Struct, frozen=True, kw_only=True, tag_field="type", tag="events"):
     thread_id: str
     events: list[_WireEvent]
-
-
-# A frame of replayed events stays well under what one write should hold up.
-REPLAY_EVENTS_MAX: Final = 200
 
 
 def encode_data(data: EventData) -> str:

@@ -53,11 +53,15 @@ class Seen(ClientFrame, frozen=True, kw_only=True, tag="seen"):
     bytes: Seq
 
 
+class Typing(ClientFrame, frozen=True, kw_only=True, tag="typing"):
+    thread_id: ID
+
+
 class Ping(ClientFrame, frozen=True, kw_only=True, tag="ping"):
     pass
 
 
-AnyClientFrame = Send | Subscribe | Unsubscribe | Stop | Seen | Ping
+AnyClientFrame = Send | Subscribe | Unsubscribe | Stop | Seen | Typing | Ping
 
 
 class ServerFrame(Struct, kw_only=True, tag_field="type", omit_defaults=False):
@@ -139,6 +143,13 @@ class Threads(ServerFrame, kw_only=True, tag="threads"):
     threads: list[ThreadRow]
 
 
+class TypingElsewhere(ServerFrame, kw_only=True, tag="typing"):
+    """The user types in this thread at another connection of theirs."""
+
+    thread_id: str
+    connection_id: str
+
+
 class State(ServerFrame, kw_only=True, tag="state"):
     services: Services
 
@@ -188,7 +199,9 @@ class FrameRefused(Exception):
 
 _decoder: Final = msgspec.json.Decoder(AnyClientFrame)
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
-_FRAME_TYPES: Final = frozenset({"send", "subscribe", "unsubscribe", "stop", "seen", "ping"})
+_FRAME_TYPES: Final = frozenset(
+    {"send", "subscribe", "unsubscribe", "stop", "seen", "typing", "ping"}
+)
 
 
 class _Named(Struct):

@@ -13,9 +13,10 @@ from procrastinate.job_context import AbortReason
 from psycopg_pool import PoolTimeout
 
 from billing import services as billing
-from chat import services
+from chat import dead_letters, nodes, services
 from chat.agents.models import current_model
 from chat.database import in_database
+from chat.delivery import trace
 from chat.delivery.log import Fenced
 from chat.runs import attempts, reaper
 from chat.runs.runner import Runner
@@ -109,3 +110,6 @@ async def _keep_house_once() -> None:
     await in_database(billing.record_expiries)
     await in_database(billing.prune_usage)
     await in_database(services.drop_unsent_files)
+    await in_database(dead_letters.prune)
+    await in_database(trace.prune)
+    await in_database(nodes.forget_dead)

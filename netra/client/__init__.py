@@ -1,6 +1,45 @@
 """The Python client of `netra.v1`; it imports nothing of the rest of Netra."""
 
-from netra.client.connection import ChatConnection, Closed
-from netra.client.session import SignInFailed, sign_in
+from netra.client.client import ChatClient
+from netra.client.connection import ChatConnection
+from netra.client.dialogue import ClientState, Dialogue
+from netra.client.errors import (
+    ClientError,
+    Closed,
+    OutboxFull,
+    OutboxUnreadable,
+    Overtaken,
+    Refused,
+    SignInFailed,
+)
+from netra.client.frames import Account, Ack, Event, FileRef, Message, Services, Trial, User
+from netra.client.outbox import Outbox, PendingSend, PendingStop
+from netra.client.session import sign_in
+from netra.client.thread import Thread
 
-__all__ = ["ChatConnection", "Closed", "SignInFailed", "sign_in"]
+__all__ = [
+    "Account",
+    "Ack",
+    "ChatClient",
+    "ChatConnection",
+    "ClientError",
+    "ClientState",
+    "Closed",
+    "Dialogue",
+    "Event",
+    "FileRef",
+    "Message",
+    "Outbox",
+    "OutboxFull",
+    "OutboxUnreadable",
+    "Overtaken",
+    "PendingSend",
+    "PendingStop",
+    "Refused",
+    "Services",
+    "SignInFailed",
+    "Thread",
+    "Trial",
+    "User",
+    "sign_in",
+]

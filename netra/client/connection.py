@@ -3,7 +3,7 @@
 import asyncio
 import json
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,20 +12,43 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Origin, Subprotocol
 
+from netra.client.errors import Closed
+
 SUBPROTOCOL: Final = "netra.v1"
 # A snapshot of a long thread is larger than what clients commonly allow.
 FRAME_BYTES_MAX: Final = 8 * 1024 * 1024
+# A server that does not answer a close is left behind.
+CLOSED_WITHIN_S: Final = 2.0
 
 Frame = dict[str, Any]
 
 
-class Closed(Exception):
-    """The server closed the socket; `code` says what to do (docs/protocol.md)."""
+def open_socket(
+    base_url: str,
+    *,
+    cookie: str,
+    origin: str | None = None,
+    subprotocol: str = SUBPROTOCOL,
+    ping_interval_s: float | None = 20,
+) -> connect:
+    """A bare WebSocket to the server at `base_url`, for `async with`.
 
-    def __init__(self, code: int, reason: str) -> None:
-        super().__init__(f"{code} {reason}")
-        self.code = code
-        self.reason = reason
+    Its page of origin is the server itself; another one, or none as "", is refused by it.
+    """
+    parts = urlsplit(base_url)
+    scheme = "wss" if parts.scheme == "https" else "ws"
+    own = f"{parts.scheme}://{parts.netloc}"
+    return connect(
+        f"{scheme}://{parts.netloc}/ws/chat/",
+        origin=Origin(own if origin is None else origin) or None,
+        subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
+        additional_headers={"Cookie": cookie} if cookie else None,
+        max_size=FRAME_BYTES_MAX,
+        compression=None,
+        proxy=None,
+        ping_interval=ping_interval_s,
+        close_timeout=CLOSED_WITHIN_S,
+    )
 
 
 class ChatConnection:
@@ -37,23 +60,30 @@ class ChatConnection:
 
     @staticmethod
     @asynccontextmanager
-    async def open(base_url: str, *, cookie: str) -> AsyncIterator["ChatConnection"]:
+    async def open(
+        base_url: str,
+        *,
+        cookie: str,
+        origin: str | None = None,
+        subprotocol: str = SUBPROTOCOL,
+    ) -> AsyncIterator["ChatConnection"]:
         """Open a socket at `base_url` with the session in `cookie`."""
-        parts = urlsplit(base_url)
-        scheme = "wss" if parts.scheme == "https" else "ws"
-        async with connect(
-            f"{scheme}://{parts.netloc}/ws/chat/",
-            origin=Origin(f"{parts.scheme}://{parts.netloc}"),
-            subprotocols=[Subprotocol(SUBPROTOCOL)],
-            additional_headers={"Cookie": cookie},
-            max_size=FRAME_BYTES_MAX,
-            compression=None,
-            proxy=None,
+        async with open_socket(
+            base_url, cookie=cookie, origin=origin, subprotocol=subprotocol
         ) as socket:
             yield ChatConnection(socket)
 
+    @property
+    def subprotocol(self) -> str | None:
+        """What the server agreed to speak."""
+        return self._socket.subprotocol
+
     async def put(self, **frame: Any) -> None:
         await self._socket.send(json.dumps(frame))
+
+    async def put_raw(self, raw: str | bytes | Sequence[str]) -> None:
+        """Send what need not be a frame of the protocol: bytes go as binary, pieces as one text."""
+        await self._socket.send(raw)
 
     async def send(
         self, text: str, *, thread_id: str | None = None, client_id: str | None = None, **more: Any

@@ -5,9 +5,7 @@ import re
 from http.cookies import SimpleCookie
 from urllib.parse import urlencode, urlsplit
 
-
-class SignInFailed(Exception):
-    """The server did not accept the address and password."""
+from netra.client.errors import SignInFailed
 
 
 def sign_in(base_url: str, *, email: str, password: str) -> str:

@@ -4,9 +4,12 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
+from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import mark_verified
+from billing import services as billing
+from billing.tiers import Tier
 
 PASSWORD = "Correct-horse-7-battery"
 _numbers = count(1)
@@ -25,3 +28,18 @@ def make_user(db: None) -> Callable[[], User]:
 @pytest.fixture
 def user(make_user: Callable[[], User]) -> User:
     return make_user()
+
+
+@pytest.fixture
+def payer(user: User) -> User:
+    """The user, with a plan that allows more messages a minute than a test sends."""
+    billing.grant(
+        user=user,
+        kind="subscription",
+        tier=Tier.MID,
+        starts_at=timezone.now(),
+        ends_at=None,
+        reason="paid",
+        actor=None,
+    )
+    return user

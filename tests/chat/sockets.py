@@ -66,6 +66,12 @@ class Socket:
     async def send_bytes(self, data: bytes) -> None:
         await self._communicator.send_input({"type": "websocket.receive", "bytes": data})
 
+    async def output(self, *, within_s: float = FRAME_WITHIN_S) -> dict[str, Any]:
+        """The next ASGI message of the server, whatever it is; TimeoutError, and it goes on."""
+        async with asyncio.timeout(within_s):
+            output: dict[str, Any] = await self._communicator.output_queue.get()
+        return output
+
     async def frame(self, kind: str) -> dict[str, Any]:
         """The next frame of that type; others are passed over."""
         while True:

@@ -1,5 +1,6 @@
 """The operators' page of live connections."""
 
+import asyncio
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -8,16 +9,24 @@ import msgspec
 import pytest
 import redis
 from django.conf import settings
+from django.contrib.admin.models import LogEntry
 from django.contrib.auth.models import Permission
 from django.test import Client
 from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries, Settings
 
 from accounts.models import User
+from chat import nodes
 from chat.admin.connections import ROWS_A_PAGE
 from chat.connection import census
 from chat.connection.census import ConnectionRow
+from chat.connection.state_machine import ConnectionState
+from chat.consumers import OPEN
+from chat.database import in_database
+from chat.models import Node
+from chat.protocol.codes import CloseCode
 from netra.ids import ConnectionID, UserID
+from tests.chat.sockets import Socket, session_of, until, web_process
 
 pytestmark = pytest.mark.django_db
 
@@ -56,6 +65,7 @@ def count(name: str, *, state: str = "processing_ready", node: str = "web-1") ->
         threads=3,
         inbound=0,
         outbound_chars=12345,
+        unconfirmed_bytes=67890,
     )
     with redis.Redis.from_url(settings.REDIS_URL) as bus:
         bus.set(census.key_of(row.connection_id), msgspec.json.encode(row), ex=10)
@@ -82,8 +92,10 @@ def test_a_row_tells_whose_it_is_and_how_it_stands(
     row = count("ada")
     with django_assert_max_num_queries(5):
         page = operator.get(PAGE).content.decode()
-    for told in (row.email, row.connection_id, "processing_ready", "web-1", "1 min 15 s", "12,345"):
+    named = row.email, row.connection_id, "processing_ready", "web-1", "1 min 15 s"
+    for told in (*named, "12,345", "67,890"):
         assert f">{told}<" in page, told
+    assert "Make it fail…" not in page
     assert "2 h 0 min" in page
     assert "1 connection as of" in page
     assert f"/admin/accounts/user/?q={row.user_id}" in page
@@ -136,6 +148,102 @@ def test_it_takes_a_permission_of_its_own(client: Client) -> None:
     client.force_login(user)
     assert client.get(PAGE).status_code == 403
     assert PAGE not in client.get("/admin/").content.decode()
+
+
+def test_the_web_processes_stand_above_with_how_they_are(operator: Client) -> None:
+    now = timezone.now()
+    silent = now - 2 * nodes.DEAD_AFTER
+    Node.objects.create(name="web-1", connections=1234)
+    Node.objects.create(name="web-2", draining=True, drain_requested_at=now)
+    Node.objects.create(name="web-3", drain_requested_at=now)
+    Node.objects.create(name="web-4", started_at=now - timedelta(hours=3), beat_at=silent)
+    response = operator.get(PAGE)
+    states = {one.name: one.state for one in response.context["node_lines"]}
+    assert states == {
+        "web-1": "open",
+        "web-2": "draining",
+        "web-3": "asked to drain",
+        "web-4": "silent",
+    }
+    page = response.content.decode()
+    for told in ("<td>1,234</td>", "<td>3 h 0 min</td>", 'href="?node=web-2"'):
+        assert told in page, told
+
+
+FAIL = {"confirmed": "yes", "reason": "it hangs"}
+
+
+@pytest.fixture
+def may_fail(operator: Client) -> Client:
+    user = User.objects.get(email="operator@example.com")
+    user.user_permissions.add(Permission.objects.get(codename="fail_connections"))
+    return operator
+
+
+def test_a_connection_fails_only_with_a_reason(may_fail: Client) -> None:
+    row = count("ada")
+    page = f"{PAGE}{row.connection_id}/fail/"
+    assert f'href="{page}"' in may_fail.get(PAGE).content.decode()
+    asked = may_fail.get(page).content.decode()
+    assert row.email is not None
+    for told in (row.email, row.connection_id, "Make it fail", "web-1"):
+        assert told in asked, told
+    for answer in ({}, {"reason": "no button"}, {**FAIL, "reason": "  "}):
+        assert may_fail.post(page, answer).status_code == 200
+    assert "This field is required" in may_fail.post(page, {**FAIL, "reason": ""}).content.decode()
+    assert not LogEntry.objects.exists()
+
+
+def test_who_failed_what_and_why_stands_in_the_history_of_its_user(may_fail: Client) -> None:
+    row = count("ada")
+    ada = User.objects.create_user("ada@example.com", public_id=row.user_id)
+    answer = may_fail.post(f"{PAGE}{row.connection_id}/fail/", FAIL, follow=True)
+    assert answer.redirect_chain == [(PAGE, 302)]
+    assert "is told to fail" in answer.content.decode()
+    entry = LogEntry.objects.get()
+    assert (entry.user.email, entry.object_id) == ("operator@example.com", str(ada.pk))
+    assert entry.change_message == f"Made connection {row.connection_id} fail: it hangs"
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.asyncio
+async def test_a_failed_connection_closes_and_its_client_may_come_back(
+    may_fail: Client, user: User
+) -> None:
+    session = await in_database(session_of, user)
+    async with web_process():
+        socket = Socket(session)
+        await socket.open()
+        connection_id = (await socket.frame("welcome"))["connection_id"]
+        await socket.frame("ready")
+        [consumer] = OPEN
+        await until(lambda: census.find(connection_id) is not None)
+        await in_database(may_fail.post, f"{PAGE}{connection_id}/fail/", FAIL)
+        async with asyncio.timeout(2):
+            assert await socket.close_code() == CloseCode.COME_BACK_LATER
+        ended = next(one for one in consumer.machine.history if one.reason == "it hangs")
+        assert ended.to_state is ConnectionState.FAILED
+        await socket.leave()
+
+
+def test_a_connection_of_nobody_known_can_fail_too(may_fail: Client) -> None:
+    row = count("ada")
+    may_fail.post(f"{PAGE}{row.connection_id}/fail/", FAIL)
+    assert LogEntry.objects.get().object_repr == row.connection_id
+    assert may_fail.get("/admin/").status_code == 200
+
+
+def test_a_connection_that_has_ended_cannot_fail(may_fail: Client) -> None:
+    for address in (f"{PAGE}{ConnectionID.new()}/fail/", f"{PAGE}x/fail/"):
+        answer = may_fail.post(address, FAIL, follow=True)
+        assert "no longer open" in answer.content.decode()
+    assert not LogEntry.objects.exists()
+
+
+def test_to_fail_a_connection_takes_a_permission_of_its_own(operator: Client) -> None:
+    page = f"{PAGE}{count('ada').connection_id}/fail/"
+    assert operator.get(page).status_code == 403
+    assert operator.post(page, FAIL).status_code == 403
 
 
 def test_what_a_user_is_called_is_no_markup(operator: Client) -> None:

@@ -203,15 +203,15 @@ def test_who_stops_before_the_first_word_gets_no_empty_message(user: User) -> No
 
 
 @pytest.mark.django_db(transaction=True)
-def test_stopping_waiting_runs_while_the_active_one_ends_never_deadlocks(user: User) -> None:
+def test_stopping_waiting_runs_while_the_active_one_ends_never_deadlocks(payer: User) -> None:
     for round_number in range(12):
-        first = post(user, f"a{round_number}")
-        rest = [post(user, f"{n}-{round_number}", first.thread_id) for n in range(3)]
+        first = post(payer, f"a{round_number}")
+        rest = [post(payer, f"{n}-{round_number}", first.thread_id) for n in range(3)]
         attempt = claimed(first.run_id)
         calls: list[Callable[[], object]] = [
             lambda a=attempt: attempts.finish(a, status="completed", text="x", usage={}),  # type: ignore[misc]  # bound now
-            lambda t=first.thread_id, n=round_number: post(user, f"b{n}", t),  # type: ignore[misc]  # bound now
-            *(lambda r=run: services.stop_run(user=user, run_id=r.run_id) for run in rest),
+            lambda t=first.thread_id, n=round_number: post(payer, f"b{n}", t),  # type: ignore[misc]  # bound now
+            *(lambda r=run: services.stop_run(user=payer, run_id=r.run_id) for run in rest),
         ]
         at_once(calls)
         ended = Run.objects.filter(public_id__in=[first.run_id, *(run.run_id for run in rest)])

@@ -1,7 +1,6 @@
 """The rows of live connections: there while a socket is open, and never in its way."""
 
 import asyncio
-import os
 import signal
 import time
 from collections.abc import Iterator
@@ -15,7 +14,7 @@ from pytest_django import Settings
 from accounts.models import User
 from chat.connection import census
 from chat.connection.census import ConnectionRow
-from chat.consumers import OPEN
+from chat.consumers import NODE, OPEN
 from chat.delivery import hub
 from chat.models import Thread
 from netra.engines import Valkey, wait_until_ready
@@ -56,8 +55,9 @@ async def test_an_open_connection_has_a_row_that_tells_whose_it_is(
         assert (found.user_id, found.email) == (user.public_id, user.email)
         assert found.state == consumer.machine.state.value
         assert (found.threads, found.inbound, found.outbound_chars) == (0, 0, 0)
+        assert await asyncio.to_thread(census.find, connection_id) == found
         assert found.since <= found.written_at
-        assert found.node.endswith(f"-{os.getpid()}")
+        assert found.node == NODE.name
         await socket.leave()
 
 
@@ -168,4 +168,21 @@ async def test_a_frozen_bus_disturbs_no_socket(own_bus: OwnBus, session: str) ->
         assert time.monotonic() - began < 2 * census.BUS_TIMEOUT_S
         own_bus.process.send_signal(signal.SIGCONT)
         await until(lambda: row(connection_id) is not None)
+        await socket.leave()
+
+
+@pytest.mark.asyncio
+async def test_a_queue_that_grows_is_written_soon(session: str) -> None:
+    async with web_process():
+        socket, connection_id = await opened(session)
+        await until(lambda: row(connection_id) is not None)
+        [consumer] = OPEN
+        many = census.OUTBOUND_STEP_CHARS
+        # A client that confirms, and then reads nothing of what it is sent.
+        consumer.outbound.confirm(0)
+        consumer.outbound.put("x" * many)
+        await until(
+            lambda: (found := row(connection_id)) is not None and found.unconfirmed_bytes >= many,
+            within_s=census.REFRESH_EVERY_S / 2,
+        )
         await socket.leave()

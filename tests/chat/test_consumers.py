@@ -5,7 +5,7 @@ import msgspec
 import pytest
 
 from accounts.models import User
-from chat.consumers import OPEN, REGISTRY, drain
+from chat.consumers import NODE, OPEN, REGISTRY
 from chat.models import Message
 from chat.protocol.frames import FRAME_BYTES_MAX
 from tests.chat.sockets import Socket, session_of, web_process
@@ -75,12 +75,13 @@ async def test_frames_sent_right_after_the_accept_are_answered_once_after_ready_
 
 @pytest.mark.asyncio
 async def test_ten_connections_ten_ms_apart_all_become_ready(
-    make_user: Callable[[], User], session_key: str
+    make_user: Callable[[], User], transactional_db: None
 ) -> None:
+    keys = await asyncio.to_thread(lambda: [session_of(make_user()) for _ in range(10)])
     async with web_process():
         sockets = []
-        for number in range(10):
-            socket = Socket(session_key)
+        for number, key in enumerate(keys):
+            socket = Socket(key)
             await socket.open()
             await socket.send(type="send", client_id=f"early{number}", text="hello")
             sockets.append(socket)
@@ -144,10 +145,15 @@ async def test_a_drain_tells_when_to_come_back_and_closes_with_1012(session_key:
         for socket in sockets:
             await socket.open()
             await socket.frame("ready")
-        await drain(within_s=3)
+        await NODE.drain(within_s=3)
         waits = [(await socket.frame("drain"))["reconnect_after_ms"] for socket in sockets]
         assert sorted(waits) == [0, 1000, 2000]
         assert [await socket.close_code() for socket in sockets] == [1012] * 3
+        late = Socket(session_key)
+        await late.open()
+        assert await late.close_code() == 1012
+        await late.leave()
+        NODE.draining = False
         for socket in sockets:
             await socket.leave()
 

@@ -38,8 +38,19 @@ def test_a_batch_gets_consecutive_seqs_and_is_read_back_in_order(thread: Thread)
     assert [(row.seq, msgspec.json.decode(row.data)["text"]) for row in rows] == [
         (2, "thought 1"), (3, "thought 2"), (4, "thought 0"),
     ]  # fmt: skip
-    assert [row.seq for row in log.events_after(thread=thread.pk, after_seq=0, limit=2)] == [1, 2]
     assert log.thread_events_after(thread_id=thread.public_id, after_seq=1) == rows
+
+
+@pytest.mark.django_db
+def test_one_read_is_bounded_by_events_and_by_characters(
+    thread: Thread, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    append(thread, 5)
+    monkeypatch.setattr(log, "READ_EVENTS_MAX", 2)
+    assert [row.seq for row in log.events_after(thread=thread.pk, after_seq=1)] == [2, 3]
+    monkeypatch.setattr(log, "READ_CHARS_MAX", 1)
+    assert [row.seq for row in log.events_after(thread=thread.pk, after_seq=1)] == [2]
+    assert log.events_after(thread=thread.pk, after_seq=5) == []
 
 
 @pytest.mark.django_db(transaction=True)

@@ -16,6 +16,7 @@ class Wire:
         self.gone = gone
         self.tried: list[str] = []
         self.stuck = False
+        self.pauses = 0
 
     async def write(self, frame: str) -> None:
         self.tried.append(frame)
@@ -25,8 +26,16 @@ class Wire:
     def on_stuck(self) -> None:
         self.stuck = True
 
+    def on_pause(self) -> None:
+        self.pauses += 1
+
     def outbound(self) -> Outbound:
-        return Outbound(ConnectionID.new(), write=self.write, on_stuck=self.on_stuck)
+        return Outbound(
+            ConnectionID.new(),
+            write=self.write,
+            on_stuck=self.on_stuck,
+            on_pause=self.on_pause,
+        )
 
 
 async def test_frames_are_written_in_order_and_errors_first() -> None:

@@ -157,12 +157,12 @@ def test_another_users_run_cannot_be_stopped(make_user: Callable[[], User]) -> N
 
 
 @pytest.mark.django_db
-def test_a_thread_keeps_a_bounded_number_of_waiting_runs(user: User) -> None:
-    thread_id = post(user).thread_id
+def test_a_thread_keeps_a_bounded_number_of_waiting_runs(payer: User) -> None:
+    thread_id = post(payer).thread_id
     for number in range(services.QUEUED_RUNS_MAX):
-        post(user, f"q{number}", thread_id=thread_id)
+        post(payer, f"q{number}", thread_id=thread_id)
     with pytest.raises(QueueFull):
-        post(user, "one-more", thread_id=thread_id)
+        post(payer, "one-more", thread_id=thread_id)
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,9 +18,13 @@ class Reader:
     def __init__(self) -> None:
         self.batches: list[tuple[int, int]] = []
         self.text = ""
+        self.typing: list[str] = []
 
-    def on_events(self, first: int, last: int, frame: str) -> None:
-        self.batches.append((first, last))
+    def on_events(self, ring: ThreadEvents) -> None:
+        self.batches.append((ring.first, ring.last))
+
+    def on_typing(self, connection_id: str, frame: str) -> None:
+        self.typing.append(connection_id)
 
     def on_text(self, text: RunText, delta: Delta, frame: str) -> None:
         assert json.loads(frame)["text"] == delta.text
@@ -92,11 +96,24 @@ def test_a_hole_in_the_text_waits_for_the_checkpoint() -> None:
     assert (reader.text, topic.behind) == ("hello!", False)
 
 
-def test_a_higher_attempt_cuts_the_text_at_its_first_offset() -> None:
+def test_text_that_came_while_the_checkpoint_was_read_joins_it() -> None:
+    reader = Reader()
+    topic = topic_with(reader)
+    for piece in (delta(0, "he"), delta(5, " the"), delta(9, "re")):
+        topic.hear_delta(piece)
+    topic.heal_text(RUN, 1, "hell")
+    assert topic.behind, "the checkpoint does not reach it yet"
+    topic.heal_text(RUN, 1, "hello t")
+    assert (reader.text, topic.behind) == ("hello there", False)
+
+
+def test_a_higher_attempt_cuts_the_text_where_its_checkpoint_says() -> None:
     reader = Reader()
     topic = topic_with(reader)
     topic.hear_delta(delta(0, "one two"))
-    topic.hear_delta(delta(4, "three", attempt=2))
+    # Whether pieces of it before this one were lost, nobody can tell.
+    assert not topic.hear_delta(delta(6, "ree", attempt=2))
+    topic.heal_text(RUN, 2, "one th")
     assert reader.text == "one three"
     assert topic.hear_delta(delta(7, " lost", attempt=1)), "an older attempt says nothing more"
     assert reader.text == "one three"
@@ -141,3 +158,23 @@ def test_lost_repeated_and_reordered_deltas_heal_to_the_whole_text(
         assert whole.startswith(reader.text)
     topic.heal_text(RUN, 1, whole)
     assert reader.text == whole
+
+
+@given(pieces, pieces, st.data())
+def test_two_attempts_are_never_mixed_whatever_was_lost(
+    first: list[str], second: list[str], data: st.DataObject
+) -> None:
+    wholes = ["".join(first), "".join(second)]
+    sent = [
+        delta(len("".join(parts[:number])), text, attempt=attempt)
+        for attempt, parts in enumerate((first, second), start=1)
+        for number, text in enumerate(parts)
+    ]
+    reader = Reader()
+    topic = topic_with(reader)
+    for piece in data.draw(st.lists(st.sampled_from(sent), max_size=30)):
+        if not topic.hear_delta(piece):
+            whole = wholes[piece.attempt - 1]
+            topic.heal_text(RUN, piece.attempt, whole[: data.draw(st.integers(0, len(whole)))])
+        if topic.text is not None:
+            assert wholes[topic.text.attempt - 1].startswith(topic.text.text)

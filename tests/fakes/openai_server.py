@@ -170,6 +170,8 @@ class FakeOpenAI:
             await _send_stream(writer, answer, model, left)
         finally:
             left.cancel()
+            # Until it has ended it still reads, and the next request of this connection could not.
+            await asyncio.wait({left})
         return isinstance(answer, Say | CallTool)
 
     async def _note_leaving(self, reader: asyncio.StreamReader) -> None:

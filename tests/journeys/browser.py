@@ -1,8 +1,9 @@
 """Debian's chromium, and tabs that keep a record of what was to be seen and what went wrong."""
 
+import json
 import re
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -14,6 +15,7 @@ from playwright.async_api import (
     ConsoleMessage,
     Locator,
     Page,
+    WebSocketRoute,
     async_playwright,
     expect,
 )
@@ -43,7 +45,9 @@ HAPPENS_WITHIN_MS = 30_000
 expect.set_options(timeout=HAPPENS_WITHIN_MS)
 AT_END_PX = 8  # fractions of a pixel add up
 # What the network itself says in the console when a server has been killed.
-NO_SERVER = re.compile(r"WebSocket connection to .* failed|net::ERR_(CONNECTION|EMPTY|SOCKET)")
+NO_SERVER = re.compile(
+    r"WebSocket connection to .* failed|net::ERR_(CONNECTION|EMPTY|SOCKET|INTERNET)"
+)
 # Keeps each state the page was seen in, also those too short to be met by asking.
 WITNESS = """
 globalThis.witnessed = { status: [], thinking: [], card: [], length: [] };
@@ -184,6 +188,35 @@ class Tab:
         await self.page.keyboard.press("Control+V")
 
 
+@dataclass
+class Between:
+    """Stands between a page and its server, from the page's next connection on.
+
+    `answer` is asked about each frame of the page: None lets it pass, a list is what the page gets
+    in the server's place, which hears nothing of it. `heard` are the types the page has sent.
+    """
+
+    answer: Callable[[dict[str, Any]], list[dict[str, Any]] | None]
+    heard: list[str] = field(default_factory=list)
+
+    async def join(self, tab: "Tab") -> None:
+        await tab.page.route_web_socket("**/ws/chat/", self._stand)
+
+    def _stand(self, page: WebSocketRoute) -> None:
+        server = page.connect_to_server()
+
+        def take(text: str | bytes) -> None:
+            frame = json.loads(text)
+            self.heard.append(frame["type"])
+            answers = self.answer(frame)
+            if answers is None:
+                server.send(text)
+            for each in answers or []:
+                page.send(json.dumps(each))
+
+        page.on_message(take)
+
+
 @dataclass(slots=True)
 class Visits:
     """Opens tabs; each visit has a browser profile of its own."""
@@ -197,12 +230,17 @@ class Visits:
         context = await self.browser.new_context(**options)
         await context.grant_permissions(["clipboard-read", "clipboard-write"])
         await context.add_init_script(WITNESS)
+        await self.sign_in(context, cookie)
+        return await self._tab(context)
+
+    async def sign_in(self, context: BrowserContext, cookie: str) -> None:
+        """Whoever was signed in in a profile is not any more, and the cookie's owner is."""
+        await context.clear_cookies()
         pairs = [pair.partition("=") for pair in cookie.split("; ") if pair]
         for name, _, value in pairs:
             await context.add_cookies(
                 [{"name": name, "value": value, "url": self.servers.base_url}]
             )
-        return await self._tab(context)
 
     async def beside(self, tab: Tab) -> Tab:
         """Another tab of the same profile."""

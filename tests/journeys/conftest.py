@@ -1,13 +1,13 @@
 """A signed-in user and real servers, for journeys from end to end."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+from itertools import count
 
 import pgtrigger
 import pytest
 import pytest_asyncio
-from django.conf import settings
 from django.core.management import call_command
 from django.db import connection
 from playwright.async_api import Browser
@@ -16,14 +16,14 @@ from pytest_django import DjangoDbBlocker
 from accounts.models import User
 from accounts.services import mark_verified
 from chat.database import in_database
-from netra import env
 from netra.client import sign_in
-from tests.conftest import EMPTY_QUEUE
+from tests.conftest import EMPTY_QUEUE, environment_of_servers
 from tests.fakes.mail_server import MailServer, mail_server
 from tests.journeys.browser import Visits, chromium
-from tests.servers import Servers
+from tests.servers import Servers, wait_until
 
 PASSWORD = "Correct-horse-7-battery"
+_numbers = count(1)
 
 # Slow enough that a test can act in the middle of an answer.
 UNHURRIED = {"NETRA_ASSISTANT_TOKENS_PER_S": "40"}
@@ -79,24 +79,53 @@ class Site:
     mail: MailServer
 
 
-@pytest.fixture(scope="module")
-def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
-    """One web and one worker process for the browser journeys of a module.
+@contextmanager
+def servers_of_a_module(blocker: DjangoDbBlocker, **variables: str) -> Iterator[Servers]:
+    """One web and one worker process for all journeys of a module.
 
     Starting them takes seconds and a person is made in milliseconds: so each journey has people
     of its own, and the database is emptied when the module is done.
     """
-    with django_db_blocker.unblock(), mail_server() as mail:
-        test_database = connection.settings_dict["NAME"]
-        database_url = urlsplit(settings.DATABASE_URL)._replace(path=f"/{test_database}").geturl()
-        variables = {"DATABASE_URL": database_url, "REDIS_URL": settings.REDIS_URL}
-        servers = Servers(env.everything() | variables)
+    with blocker.unblock():
+        servers = Servers(environment_of_servers())
         try:
-            servers.start(NETRA_MAIL_URL=mail.url, NETRA_ASSISTANT_TOKENS_PER_S="90")
-            yield Site(servers, mail)
+            yield servers.start(**variables)
         finally:
             servers.stop()
             _empty_database()
+
+
+@pytest.fixture(scope="module")
+def shared(
+    request: pytest.FixtureRequest, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Servers]:
+    """Servers for all journeys of a module, with the module's `VARIABLES`."""
+    with servers_of_a_module(django_db_blocker, **request.module.VARIABLES) as servers:
+        yield servers
+
+
+@pytest.fixture(scope="module", params=["uvicorn", "daphne"])
+def either(request: pytest.FixtureRequest, shared: Servers) -> Iterator[Servers]:
+    """The shared worker behind a web process of one and of the other server."""
+    if request.param == "uvicorn":
+        yield shared
+        return
+    beside = Servers(shared.environment | {"NETRA_SERVER": request.param})
+    try:
+        beside.start_web()
+        wait_until(lambda: beside.answers("/health/ready"))
+        yield beside
+    finally:
+        beside.stop()
+
+
+@pytest.fixture(scope="module")
+def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[Site]:
+    """What the browser journeys of a module go to."""
+    with mail_server() as mail:
+        variables = {"NETRA_MAIL_URL": mail.url, "NETRA_ASSISTANT_TOKENS_PER_S": "90"}
+        with servers_of_a_module(django_db_blocker, **variables) as servers:
+            yield Site(servers, mail)
 
 
 def _empty_database() -> None:
@@ -123,10 +152,20 @@ async def visits(browser: Browser, site: Site) -> AsyncIterator[Visits]:
 
 
 @pytest.fixture
-def newcomer(site: Site) -> Callable[[str], Awaitable[Person]]:
-    """Makes a user with a verified address."""
+def newcomer(django_db_setup: None) -> Callable[[str], Awaitable[Person]]:
+    """Makes users with verified addresses, who stay until the module's servers stop."""
 
     async def make(name: str) -> Person:
-        return await in_database(new_person, name)
+        return await in_database(new_person, f"{name}{next(_numbers)}")
 
     return make
+
+
+@pytest_asyncio.fixture
+async def visitor(newcomer: Callable[[str], Awaitable[Person]]) -> Person:
+    return await newcomer("ada")
+
+
+@pytest_asyncio.fixture
+async def other_visitor(newcomer: Callable[[str], Awaitable[Person]]) -> Person:
+    return await newcomer("eve")

@@ -65,6 +65,7 @@ async def test_the_keyboard_is_enough(
     tab = await visits.open()
     press = tab.page.keyboard.press
     await tab.go("/accounts/login/")
+    await expect(tab.page.get_by_label("Email")).to_be_focused()
     await tab.page.keyboard.type(person.email)
     await press("Tab")
     await tab.page.keyboard.type(person.password)

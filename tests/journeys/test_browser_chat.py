@@ -94,13 +94,15 @@ async def test_a_pasted_export_is_answered_and_the_answer_outlives_a_reload(
     await expect(tab.button("Show all")).to_have_attribute("aria-expanded", "false")
     before = await tab.expect_text(200)
     thinking = await tab.witnessed("thinking")
-    assert (thinking[0], thinking[-1]) == ("true", "false")
+    assert "true" in thinking
+    assert thinking[-1] == "false"
     assert await tab.witnessed("card") == ["running", "ok"]
     assert len(await tab.witnessed("length")) > 2, "the text did not grow"
 
     await tab.page.reload()
     after = await tab.expect_text(len(before))
-    assert after.startswith(before[:150])
+    # Before the first table: a row of it may be drawn while it is still half a line.
+    assert after.startswith(before[:100])
     await expect(tab.answers.last).to_have_attribute("aria-busy", "true")
     assert await tab.answers.count() == await tab.questions.count() == 1
     [answer] = await expect_stored(tab)

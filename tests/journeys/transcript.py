@@ -4,9 +4,19 @@ import asyncio
 import hashlib
 from typing import Any
 
+from chat.database import in_database
+from chat.models import Message
 from netra.client import ChatConnection
 
 Frame = dict[str, Any]
+
+EXPORT = """Where does the money go?
+
+timestamp,model,input_tokens,output_tokens,cost_usd,latency_ms
+2026-11-01T10:00:00Z,gpt-4o,1000,500,0.75,900
+2026-11-01T11:00:00Z,gpt-4o-mini,2000,100,0.05,300
+2026-11-02T10:00:00Z,gpt-4o,3000,900,1.20,1800
+"""
 
 
 class Transcript:
@@ -123,3 +133,10 @@ def assert_text_is_whole(transcript: Transcript, run_id: str, *, streamed: bool 
     assert len(text) == completed["length"]
     assert hashlib.sha256(text.encode()).hexdigest() == completed["sha256"]
     return text
+
+
+async def stored_text(run_id: str) -> str:
+    message = await in_database(
+        lambda: Message.objects.get(run__public_id=run_id, role="assistant")
+    )
+    return message.text

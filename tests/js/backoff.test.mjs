@@ -44,5 +44,6 @@ for (const code of [4500, 4501, 4503, 4529, 4530, 4777]) {
   test(`${code} is final and says what to do`, () => {
     const final = finalOf(code);
     assert.ok(final.message.length > 0 && final.action.length > 0);
+    assert.equal(finalOf(code, "why").reason, "why");
   });
 }

@@ -4,11 +4,19 @@ import { test } from "node:test";
 import { statusOf } from "../../chat/static/chat/socket.js";
 
 const up = { database: true, bus: true, runs: true };
-const calm = { phase: "closed", services: {}, failures: 0, final: null, online: true };
+const calm = {
+  phase: "closed",
+  services: {},
+  failures: 0,
+  final: null,
+  online: true,
+  isRestarting: false,
+};
 const CASES = [
   [{ ...calm, phase: "opening" }, "connecting"],
   [{ ...calm, failures: 1 }, "connecting"],
   [{ ...calm, failures: 2 }, "offline"],
+  [{ ...calm, failures: 2, isRestarting: true }, "connecting"],
   [{ ...calm, online: false }, "offline"],
   [{ ...calm, phase: "connected" }, "connected"],
   [{ ...calm, phase: "ready", services: up }, "ready"],

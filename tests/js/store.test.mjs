@@ -15,11 +15,15 @@ import { RUN, THREAD, asked, events, snapshot, turn } from "./frames.mjs";
 const LOCAL = "local:1";
 const entry = (client_id, thread_id = null) => ({
   client_id,
+  key: thread_id ?? LOCAL,
   thread_id,
   text: `text ${client_id}`,
   mode: "queue",
   files: [],
+  refusal: null,
+  until: null,
 });
+const outbox = (...entries) => ({ type: "page.outbox", entries });
 const ack = (client_id, more = {}) => ({
   type: "ack",
   client_id,
@@ -33,7 +37,7 @@ const ack = (client_id, more = {}) => ({
 const through = (...actions) => actions.reduce(reduce, initialState());
 const opened = { type: "page.open", key: THREAD, thread_id: THREAD };
 const started = { type: "page.open", key: LOCAL, thread_id: null };
-const sent = { type: "page.send", key: LOCAL, entry: entry("c-1") };
+const sent = outbox(entry("c-1"));
 const shown = (state) => timeline(currentThread(state));
 
 test("an unknown frame changes nothing", () => {
@@ -81,25 +85,56 @@ test("the answer to a repeated send asks for the events of the first one", () =>
 });
 
 test("an ack of what the log already showed leaves no second copy", () => {
-  const resend = { type: "page.send", key: THREAD, entry: entry("c-9", THREAD) };
+  const resend = outbox(entry("c-9", THREAD));
   const first = events(asked(1, "msg_1_user100"));
   const state = through(opened, snapshot(), first, resend, ack("c-9", { duplicate: true }));
   assert.equal(shown(state).length, 1);
 });
 
+test("what the outbox still holds while the log shows it is not shown twice", () => {
+  const stored = events(asked(1, "msg_1_user100", { client_id: "c-1" }));
+  const state = through(opened, snapshot(), stored, outbox(entry("c-1", THREAD)));
+  assert.equal(shown(state).length, 1);
+});
+
+test("what is acknowledged stays until the log shows it, what is not is the outbox's", () => {
+  const before = through(started, outbox(entry("c-1"), entry("c-2")), ack("c-1"));
+  const state = reduce(before, outbox(entry("c-2", THREAD)));
+  assert.deepEqual(
+    shown(state).map((item) => item.message.status),
+    ["stored", "pending"],
+  );
+  assert.equal(shown(reduce(state, outbox())).length, 1);
+});
+
+test("a thread that is not on the screen keeps nothing of what is acknowledged", () => {
+  const state = through(started, opened, outbox(entry("c-1", "thread_1_other1")));
+  const after = reduce(state, ack("c-1", { thread_id: "thread_1_other1" }));
+  assert.deepEqual(after.threads.thread_1_other1.pending, []);
+});
+
 test("a refusal stays with its message and the message stays", () => {
-  const error = {
-    type: "error",
-    client_id: "c-1",
-    code: "limit_reached",
-    message: "No.",
-    retryable: true,
-  };
-  const state = through(started, sent, error);
+  const refusal = { code: "limit_reached", message: "No.", retryable: true };
+  const state = through(started, sent, outbox({ ...entry("c-1"), refusal }));
   const [item] = shown(state);
   assert.equal(item.message.status, "refused");
-  assert.equal(item.message.error.message, "No.");
-  assert.equal(shown(reduce(state, { type: "page.discard", client_id: "c-1" })).length, 0);
+  assert.equal(item.message.refusal.message, "No.");
+  assert.equal(shown(reduce(state, outbox())).length, 0);
+});
+
+test("a message of which nothing is new stays the very same", () => {
+  const before = through(started, sent);
+  const state = reduce(before, outbox(entry("c-1"), entry("c-2")));
+  assert.equal(currentThread(state).pending[0], currentThread(before).pending[0]);
+  const again = reduce(state, outbox(entry("c-1"), entry("c-2")));
+  assert.equal(currentThread(again), currentThread(state));
+});
+
+test("the outbox brings back threads that are not open", () => {
+  const state = through(opened, outbox(entry("c-1"), entry("c-2", "thread_1_other1")));
+  assert.equal(state.current, THREAD);
+  assert.equal(state.threads[LOCAL].seq, 0);
+  assert.equal(state.threads.thread_1_other1.seq, null);
 });
 
 test("an error of no message is the connection's", () => {

@@ -256,6 +256,13 @@ test("being behind a pong twice at the same place asks for the log", () => {
   assert.equal(applyHead(thread, 2).behind, null);
 });
 
+test("a snapshot that has not come by the second pong is asked for again", () => {
+  const unknown = { ...newThread(THREAD), asked: true };
+  const once = applyHead(unknown, 0);
+  assert.equal(once.wants, null);
+  assert.equal(applyHead(once, 0).wants, "snapshot");
+});
+
 test("being behind at different places is only the way of things", () => {
   const once = applyHead(running(), 5);
   const moved = applyEvents(once, events(event(3, "agent_thinking", { text: "x" })));

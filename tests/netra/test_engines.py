@@ -138,7 +138,7 @@ def test_a_server_left_by_a_killed_parent_is_replaced(var: Path) -> None:
         assert postgres.answers()
 
 
-@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1])
+@pytest.mark.parametrize("pid", [os.getpid(), 2**22 + 1], ids=["living", "gone"])
 def test_a_stale_lock_is_no_obstacle(var: Path, pid: int) -> None:
     (var / "postgres" / "postmaster.pid").write_text(f"{pid}\n{var}/postgres\n")
     with engines.running([Postgres(var)]):

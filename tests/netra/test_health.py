@@ -16,6 +16,7 @@ from django.db import connection, connections
 from django.test import RequestFactory
 from pytest_django import Settings
 
+from chat.consumers import NODE
 from netra import engines, health, processes
 from netra.engines import Engine, Postgres, Valkey
 from netra.health import Probe
@@ -214,7 +215,7 @@ async def test_a_finding_is_forgotten_after_a_second() -> None:
 
 @pytest.mark.asyncio
 async def test_draining_is_not_ready(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(health, "draining", True)
+    monkeypatch.setattr(NODE, "draining", True)
     assert await ask_ready() == (HTTPStatus.SERVICE_UNAVAILABLE, {"status": "draining"})
 
 

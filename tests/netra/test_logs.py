@@ -350,8 +350,8 @@ def test_terminal_codes_of_uvicorn_are_not_repeated(deployed: Output) -> None:
 )
 def test_a_long_line_is_masked_in_time_linear_in_its_length(piece: str) -> None:
     line = piece * (64 * 1024 // len(piece))
-    began = time.perf_counter()
+    began = time.thread_time()
 
     logs.mask_text(line)
 
-    assert time.perf_counter() - began < 0.5
+    assert time.thread_time() - began < 0.5

@@ -219,7 +219,7 @@ def test_what_is_killed_runs_again(up: RunningUp, key: str) -> None:
     assert within(30, lambda: up.pid(key) not in (killed, None))
     assert processes.started_at(up.pid(key) or 0) is not None
     assert within(30, up.live)
-    up.read_until(f"runs again (process {up.pid(key)})", within_s=2)
+    up.read_until(f"runs again (process {up.pid(key)})", within_s=30)
 
 
 def test_a_busy_port_is_told_and_nothing_stays(tmp_path: Path, settings: Settings) -> None:

@@ -10,15 +10,23 @@ export const FINAL = {
   4500: { message: "This page and the server do not understand each other.", action: "reload" },
   4501: { message: "You are signed out.", action: "sign-in" },
   4503: { message: "The server does not let this page connect.", action: "reload" },
-  4529: { message: "Too many windows are connected at once.", action: "reconnect" },
+  4529: {
+    message: "Too many windows are connected.",
+    action: "reconnect",
+  },
   4530: { message: "This account is suspended.", action: "sign-in" },
 };
 
-/** What a final close code means, or null for a code after which we connect again. */
-export function finalOf(code) {
+/**
+ * What a final close code means, or null for a code after which we connect again.
+ * @returns {{code: number, reason: string, message: string, action: string} | null} `reason` is the
+ *   server's, for programs first of all
+ */
+export function finalOf(code, reason = "") {
   if (code < FINAL_FROM || code > 4999) return null;
   return {
     code,
+    reason,
     ...(FINAL[code] ?? { message: "The server ended this connection.", action: "reload" }),
   };
 }

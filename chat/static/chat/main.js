@@ -1,8 +1,11 @@
 // The chat page: reads its configuration, joins the session to the views, draws once a frame.
 
 import { createDrafts } from "./drafts.js";
+import { IndexedStore } from "./indexed_store.js";
+import { OutboxStore } from "./outbox_store.js";
 import { Session } from "./session.js";
 import { createStore, currentThread } from "./store.js";
+import { Tabs } from "./tabs.js";
 import { activeRun } from "./thread.js";
 import { Composer } from "./view/composer.js";
 import { Conversation } from "./view/conversation.js";
@@ -29,12 +32,14 @@ let shown = null; // key of the thread on the screen
 let isDrawing = false;
 let restUntil = 0;
 let wasReady = false;
+let isForgetful = false; // unsent messages end with this page
 
 const store = createStore();
 const session = new Session({
   store,
   url: `${scheme}//${location.host}${config.socket_path}`,
-  storage: sessionStorage,
+  outboxStore: new OutboxStore({ store: new IndexedStore(globalThis.indexedDB), onRefused: warn }),
+  tabs: new Tabs({ user_id: config.user.user_id }),
   user_id: config.user.user_id,
   onOtherUser: () => location.replace("/chat/"),
 });
@@ -52,11 +57,12 @@ const composer = new Composer({
   root: byId("composer"),
   config,
   drafts: createDrafts({ storage: sessionStorage, user_id: config.user.user_id }),
-  onSend: (message) => {
-    session.send(message);
+  onSend: async (message) => {
+    await session.send(message);
     conversation.toEnd();
   },
   onStop: () => session.stop(),
+  onTyped: () => session.typed(),
 });
 const conversation = new Conversation({
   region: byId("conversation"),
@@ -75,6 +81,17 @@ const status = createStatus({
   onDismiss: () => store.dispatch({ type: "page.dismiss" }),
 });
 const announcer = createAnnouncer(byId("announcer"));
+
+// The browser keeps nothing for this page, as some do in private windows.
+function warn() {
+  isForgetful = true;
+  byId("forgetful").hidden = false;
+}
+
+function holdBack(event) {
+  const threads = Object.values(store.state.threads);
+  if (isForgetful && threads.some((each) => each.pending.length > 0)) event.preventDefault();
+}
 
 function open(thread_id) {
   session.open(thread_id);
@@ -110,11 +127,12 @@ function nameThread({ thread_id }) {
 function draw(state) {
   const thread = currentThread(state);
   if (state.current !== shown) nameThread(thread);
-  status.update(state.connection, state.notice);
+  status.update(state.connection, state);
   threads.update(state);
   conversation.update(state.current, thread);
   composer.update({ isRunning: activeRun(thread) !== null });
   announcer.update(state.current, thread);
+  byId("typing").hidden = state.typing === null || state.typing.thread_id !== thread.thread_id;
   const title = state.list.find((row) => row.thread_id === state.current)?.title || "New thread";
   setText(byId("title"), title);
   document.title = `${title} · Netra`;
@@ -162,10 +180,14 @@ showExamples({ root: byId("examples"), config, composer });
 takeDrops({ overlay: byId("drop"), onFiles: (files) => composer.addAll(files) });
 byId("new-thread").addEventListener("click", () => go(null));
 window.addEventListener("popstate", () => open(threadOfPath()));
+window.addEventListener("beforeunload", holdBack);
 document.addEventListener("keydown", (event) => {
   if (event.key === "Escape") session.stop();
 });
-session.start();
 open(config.thread_id);
 loadThreads();
 if (matchMedia("(hover: hover)").matches) composer.focus();
+await session.start();
+// An unsent message of a new thread is found again.
+const { thread_id, pending } = currentThread(store.state);
+if (thread_id === null && pending.length === 0) open(null);

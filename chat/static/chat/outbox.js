@@ -1,131 +1,269 @@
-// Sends that the server has not answered yet. They outlive a reload and go out again after
-// `ready` with the same client_id, so that each is stored once and answered once.
+// Sends that the server has not answered yet. They outlive the window and go out again under the
+// same client_id, by one tab at a time, so that each is stored once and answered once.
 
-// A send the server asks to have again goes out at most so often; with the server's 2 s between
-// two tries that outlasts a restart of the database.
-export const TRIES_MAX = 20;
+import { Claims } from "./claims.js";
+import { added, answered, frameOf, named, retried, withdrawn } from "./entries.js";
+import { TRIES_MAX, asksForPatience } from "./patience.js";
+import { Waits } from "./waits.js";
 
-/**
- * Entries are {client_id, key, thread_id, text, mode, files}. `key` names the thread on the page:
- * the thread's id, or a local name while its first message has no answer.
- */
+const GIVEN_UP = `The server could not take this in ${TRIES_MAX} tries.`;
+// What another tab has written is its to send; here it is only asked for when that takes longer.
+const TAKEN_OVER_AFTER_MS = 1_000;
+const NAMES_MAX = 100; // more threads than get their ids while an entry of theirs is being stored
+
 export class Outbox {
-  #storage;
-  #storageKey;
+  #user_id;
+  #store;
+  #tabs;
+  #clock;
   #send;
-  #later;
-  #entries;
-  #inFlight = new Set();
-  #postponed = new Map(); // client_id to a token of the wait it is in
-  #refusals = new Map(); // client_id to how often the server asked for it again
+  #onChange;
+  #onAck;
+  #entries = [];
+  #version = 0; // of #entries: a reading that was overtaken is done again
+  #reading = null;
+  #arriving = []; // keys of the entries that are being stored
+  #names = new Map(); // local keys to the ids their threads got
+  #isOpen = false;
+  #claims;
+  #waits;
+  #others = new Set(); // client_ids of what another tab has just written
+  #inFlight = new Set(); // sent over this connection and not answered
 
   /**
    * @param {object} options
-   * @param {Pick<Storage, "getItem" | "setItem">} options.storage
-   * @param {string} options.user_id whose sends; those of another user of the tab stay untouched
+   * @param {string} options.user_id whose sends; those of others stay untouched
+   * @param {object} options.store where they are kept, see outbox_store.js
+   * @param {object} options.tabs the other tabs, see tabs.js
+   * @param {object} options.clock
    * @param {(frame: object) => boolean} options.send
-   * @param {(work: () => void, ms: number) => void} options.later
+   * @param {(entries: object[]) => void} options.onChange all entries; `until` of one says when a
+   *   postponed one goes out again, else it is null
+   * @param {(frame: object) => void} options.onAck the `ack` of one, in whichever tab it came
    */
-  constructor({ storage, user_id, send, later }) {
-    this.#storage = storage;
-    this.#storageKey = `netra.outbox.${user_id}`;
+  constructor({ user_id, store, tabs, clock, send, onChange, onAck }) {
+    this.#user_id = user_id;
+    this.#store = store;
+    this.#tabs = tabs;
+    this.#clock = clock;
     this.#send = send;
-    this.#later = later;
-    this.#entries = load(storage, this.#storageKey);
+    this.#onChange = onChange;
+    this.#onAck = onAck;
+    this.#claims = new Claims({
+      tabs,
+      clock,
+      // What the tab that had the key before got answered is not sent again.
+      prepare: () => this.#refresh(),
+      onGranted: () => this.#flush(),
+    });
+    this.#waits = new Waits({ tabs, clock, onChange: () => this.#changed() });
   }
 
-  get entries() {
-    return this.#entries;
+  /** Brings back what earlier windows did not get answered. */
+  async load() {
+    await this.#refresh();
+    this.#tabs.tell({ type: "new" });
+    this.#flush();
   }
 
-  add(entry) {
-    const others = this.#entries.filter((each) => each.client_id !== entry.client_id);
-    this.#entries = [...others, entry];
-    this.#forget(entry.client_id);
-    this.#save();
+  /**
+   * Keeps an entry and sends it when it can; resolves as soon as it is kept.
+   * @throws {OutboxFull}
+   */
+  async add(entry) {
+    this.#arriving.push(entry.key);
+    // Before another tab hears of it: the one it was written in goes first.
+    if (this.#isOpen) this.#claims.ask(entry.key);
+    try {
+      await this.#store.change(this.#user_id, (entries) => added(entries, entry));
+      await this.#nameLate(entry.key);
+      await this.#refresh();
+    } finally {
+      this.#arriving.splice(this.#arriving.indexOf(entry.key), 1);
+    }
+    this.#tabs.tell({ type: "changed" });
+    this.#flush();
   }
 
-  /** Sends what has not been sent over this connection. */
-  flush() {
+  /** Sends a refused entry once more, under the id it had. */
+  async retry(client_id) {
+    this.#waits.forget(client_id);
+    this.#inFlight.delete(client_id);
+    await this.#change((entries) => retried(entries, client_id));
+    this.#tabs.tell({ type: "changed" });
+    this.#flush();
+  }
+
+  /** Takes an entry back and gives it, or null. */
+  withdraw(client_id) {
+    const entry = this.#find(client_id);
+    if (entry === null) return null;
+    this.#waits.forget(client_id);
+    this.#change((entries) => withdrawn(entries, client_id)).then(() =>
+      this.#tabs.tell({ type: "changed" }),
+    );
+    this.#flush();
+    return entry;
+  }
+
+  /** There is a connection, and it knows nothing of what the last one carried. */
+  opened() {
+    this.#isOpen = true;
+    this.#inFlight.clear();
+    this.#waits.opened();
+    this.#changed();
+  }
+
+  /** There is no connection: other tabs may have one and send. */
+  closed() {
+    this.#isOpen = false;
+    this.#inFlight.clear();
+    this.#claims.releaseAll();
+  }
+
+  /** Takes an answer of the server; answers whether it was to one of these sends. */
+  takes(frame) {
+    const wasSent = this.#inFlight.delete(frame.client_id);
+    const entry = this.#find(frame.client_id);
+    if (entry === null) return wasSent; // answered in another tab before
+    if (this.#waits.postpones(frame, this.#unsent())) return true;
+    const answer = asksForPatience(frame) ? { ...frame, message: GIVEN_UP } : frame;
+    this.#answered(answer, entry);
+    this.#change((entries) => answered(entries, answer)).then(() =>
+      this.#tabs.tell({ type: "answered", frame: answer }),
+    );
+    this.#flush();
+    return true;
+  }
+
+  /** Takes what another tab tells. */
+  hear(message) {
+    if (message.type === "postponed") this.#waits.begin(message);
+    if (message.type === "new") this.#waits.tellAll();
+    if (message.type === "changed") this.#hearChange();
+    if (message.type === "answered") this.#hearAnswer(message.frame);
+  }
+
+  async #hearChange() {
+    const known = new Set(this.#entries.map((each) => each.client_id));
+    await this.#refresh();
+    const fresh = this.#entries.map((each) => each.client_id).filter((id) => !known.has(id));
+    for (const client_id of fresh) this.#others.add(client_id);
+    this.#clock.after(TAKEN_OVER_AFTER_MS, () => {
+      for (const client_id of fresh) this.#others.delete(client_id);
+      this.#flush();
+    });
+    this.#flush();
+  }
+
+  #hearAnswer(frame) {
+    const entry = this.#find(frame.client_id);
+    if (entry === null) {
+      this.#refresh(); // a reading that is under way may still find it
+      return;
+    }
+    this.#answered(frame, entry);
+    this.#set(answered(this.#entries, frame));
+    this.#flush();
+  }
+
+  #flush() {
+    if (!this.#isOpen) return;
     for (const entry of this.#entries) {
-      if (this.#inFlight.has(entry.client_id) || this.#isWaiting(entry)) continue;
-      if (!this.#send(frameOf(entry))) return;
+      if (entry.refusal !== null || this.#others.has(entry.client_id)) continue;
+      if (this.#inFlight.has(entry.client_id) || this.#isHeldUp(entry)) continue;
+      if (!this.#claims.ask(entry.key)) continue;
+      if (!this.#send(frameOf(entry))) break;
       this.#inFlight.add(entry.client_id);
     }
-  }
-
-  /** A new connection knows nothing of what the last one carried. */
-  reconnected() {
-    this.#inFlight.clear();
-    this.#postponed.clear();
-    this.flush();
-  }
-
-  /** Keeps a send that the server wants again later; answers whether this one goes out again. */
-  postpones(frame) {
-    const { client_id } = frame;
-    if (!asksForPatience(frame)) return false;
-    if (!this.#entries.some((each) => each.client_id === client_id)) return false;
-    const refusals = (this.#refusals.get(client_id) ?? 0) + 1;
-    if (refusals >= TRIES_MAX) return false;
-    this.#refusals.set(client_id, refusals);
-    const wait = {};
-    this.#postponed.set(client_id, wait);
-    this.#later(() => this.#resume(client_id, wait), frame.retry_after_s * 1000);
-    return true;
-  }
-
-  /** Takes the final answer to a send; answers whether it was one of ours. */
-  answered(frame) {
-    const entry = this.#entries.find((each) => each.client_id === frame.client_id);
-    if (entry === undefined) return false;
-    this.#forget(entry.client_id);
-    const { thread_id } = frame;
-    const namesThread = frame.type === "ack" && entry.thread_id === null;
-    this.#entries = this.#entries
-      .filter((each) => each !== entry)
-      .map((each) =>
-        namesThread && each.key === entry.key ? { ...each, key: thread_id, thread_id } : each,
-      );
-    this.#save();
-    return true;
+    this.#releaseIdle();
   }
 
   // The second message of a thread that has no id yet waits for the first one's answer, and none
   // overtakes a postponed one of its thread.
-  #isWaiting(entry) {
-    const ofThread = this.#entries.filter((each) => each.key === entry.key);
+  #isHeldUp(entry) {
+    const ofThread = this.#entries.filter((each) => each.key === entry.key && !each.refusal);
     if (entry.thread_id === null && ofThread[0] !== entry) return true;
     const untilThis = ofThread.slice(0, ofThread.indexOf(entry) + 1);
-    return untilThis.some((each) => this.#postponed.has(each.client_id));
+    return untilThis.some((each) => this.#waits.has(each.client_id));
   }
 
-  // A wait that a new connection or the user has ended does nothing.
-  #resume(client_id, wait) {
-    if (this.#postponed.get(client_id) !== wait) return;
-    this.#postponed.delete(client_id);
-    this.#inFlight.delete(client_id);
-    this.flush();
+  #releaseIdle() {
+    const busy = new Set(this.#arriving);
+    for (const { key, refusal } of this.#entries) if (refusal === null) busy.add(key);
+    // Reading waits for what is being written: the next tab sees the last answer.
+    this.#claims.keepOnly(busy, () => this.#store.read(this.#user_id));
   }
 
-  #forget(client_id) {
-    this.#inFlight.delete(client_id);
-    this.#postponed.delete(client_id);
-    this.#refusals.delete(client_id);
+  #unsent() {
+    const unsent = this.#entries.filter(
+      ({ client_id, refusal }) => refusal === null && !this.#inFlight.has(client_id),
+    );
+    return unsent.map((each) => each.client_id);
   }
 
-  #save() {
-    try {
-      this.#storage.setItem(this.#storageKey, JSON.stringify(this.#entries));
-    } catch {
-      // A full or refused storage costs the reload, not the send.
-    }
+  #answered(frame, entry) {
+    this.#waits.forget(entry.client_id);
+    if (frame.type !== "ack") return;
+    if (entry.thread_id === null) this.#names.set(entry.key, frame.thread_id);
+    if (this.#names.size > NAMES_MAX) this.#names.delete(this.#names.keys().next().value);
+    this.#onAck(frame);
   }
-}
 
-/** Whether the server refuses only for now and says when to come again. */
-export function asksForPatience({ type, retryable, retry_after_s }) {
-  return type === "error" && retryable === true && Number.isFinite(retry_after_s);
+  // The thread may have got its id while an entry of it was being stored.
+  async #nameLate(key) {
+    const thread_id = this.#names.get(key);
+    if (thread_id === undefined) return;
+    await this.#store.change(this.#user_id, (entries) => named(entries, key, thread_id));
+  }
+
+  #find(client_id) {
+    return this.#entries.find((each) => each.client_id === client_id) ?? null;
+  }
+
+  // Here at once, in the store as soon as it may be.
+  #change(step) {
+    this.#set(step(this.#entries));
+    return this.#store.change(this.#user_id, step);
+  }
+
+  #set(entries) {
+    this.#version += 1;
+    this.#entries = entries;
+    this.#tell();
+  }
+
+  #refresh() {
+    this.#version += 1;
+    this.#reading ??= this.#read().finally(() => {
+      this.#reading = null;
+    });
+    return this.#reading;
+  }
+
+  async #read() {
+    let version;
+    let entries;
+    do {
+      version = this.#version;
+      entries = await this.#store.read(this.#user_id);
+    } while (version !== this.#version);
+    this.#set(entries);
+  }
+
+  #changed() {
+    this.#tell();
+    this.#flush();
+  }
+
+  #tell() {
+    this.#onChange(
+      this.#entries.map((each) => ({
+        ...each,
+        until: this.#waits.until(each.client_id),
+      })),
+    );
+  }
 }
 
 /** An id that no other send of this user has, within the 64 characters the wire allows. */
@@ -133,18 +271,4 @@ export function newClientId() {
   // Not randomUUID: that one is missing on plain http outside localhost.
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return `c-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
-}
-
-function frameOf({ client_id, thread_id, text, mode, files }) {
-  const frame = { type: "send", client_id, thread_id, text, mode };
-  return files.length > 0 ? { ...frame, files: files.map((each) => each.file_id) } : frame;
-}
-
-function load(storage, key) {
-  try {
-    const entries = JSON.parse(storage.getItem(key) ?? "[]");
-    return Array.isArray(entries) ? entries : [];
-  } catch {
-    return [];
-  }
 }

@@ -1,22 +1,26 @@
 // What the page does: it joins store, connection and outbox, and knows no element.
 
-import { Outbox, TRIES_MAX, asksForPatience, newClientId } from "./outbox.js";
+import { clock as realClock } from "./clock.js";
+import { Outbox, newClientId } from "./outbox.js";
 import { Connection } from "./socket.js";
+import { Stops } from "./stops.js";
 import { currentThread, heads } from "./store.js";
 import { sha256 } from "./text.js";
 import { activeRun } from "./thread.js";
+import { TYPING_SHOWN_MS, Typing } from "./typing.js";
 
 const SUBSCRIBE_AGAIN_AFTER_S = 2; // where the server names no time
-const GIVEN_UP = `The server could not take this in ${TRIES_MAX} tries.`;
 
 /** What one tab does with its account: opens threads, sends, stops, and stays in step. */
 export class Session {
   #store;
   #connection;
   #outbox;
+  #stops;
+  #typing;
   #user_id;
   #onOtherUser;
-  #later;
+  #clock;
   #isOtherUser = false;
   #subscribed = null; // the thread this connection is subscribed to
   #askedAfter = null; // the position in the last `subscribe`
@@ -27,74 +31,94 @@ export class Session {
    * @param {object} options
    * @param {object} options.store
    * @param {string} options.url of the socket
-   * @param {Storage} options.storage where unanswered sends are kept
+   * @param {object} options.outboxStore where unanswered sends are kept, see outbox_store.js
+   * @param {object} options.tabs the user's other tabs, see tabs.js
    * @param {string} options.user_id the user this page was made for
    * @param {() => void} options.onOtherUser the connection belongs to another user than the page
-   * @param {(work: () => void, ms: number) => void} [options.later]
+   * @param {object} [options.clock]
    */
-  constructor({ store, url, storage, user_id, onOtherUser, later = waitFor }) {
+  constructor({ store, url, outboxStore, tabs, user_id, onOtherUser, clock = realClock }) {
     this.#store = store;
     this.#user_id = user_id;
     this.#onOtherUser = onOtherUser;
-    this.#later = later;
+    this.#clock = clock;
     this.#connection = new Connection({
       url,
+      clock,
       onFrame: (frame) => this.#receive(frame),
-      onStatus: (status) => store.dispatch({ type: "page.connection", ...status }),
+      onStatus: (status) => this.#note(status),
       heads: () => heads(store.state),
     });
+    const send = (frame) => this.#mayTalk && this.#connection.send(frame);
     this.#outbox = new Outbox({
-      storage,
       user_id,
-      send: (frame) => this.#mayTalk && this.#connection.send(frame),
-      later,
+      store: outboxStore,
+      tabs,
+      clock,
+      send,
+      onChange: (entries) => store.dispatch({ type: "page.outbox", entries }),
+      onAck: (frame) => store.dispatch(frame),
+    });
+    this.#stops = new Stops({ send, clock, newClientId });
+    this.#typing = new Typing({ send, clock });
+    tabs.listen((message) => {
+      this.#outbox.hear(message);
+      this.#follow(); // a thread of this tab may have got its id
     });
   }
 
-  /** Brings back what an earlier page of this tab did not get answered, and connects. */
-  start() {
-    for (const { key, ...entry } of this.#outbox.entries) {
-      this.#store.dispatch({ type: "page.open", key, thread_id: entry.thread_id });
-      this.#store.dispatch({ type: "page.send", key, entry });
-    }
+  /** Connects, and brings back what earlier windows did not get answered. */
+  async start() {
     this.#connection.open();
+    await this.#outbox.load();
   }
 
-  /** Shows a thread; null is a new one, and an unsent one of this tab is found again. */
+  /** Shows a thread; null is a new one, and an unsent one is found again. */
   open(thread_id) {
     const { threads } = this.#store.state;
-    const unnamed = Object.keys(threads).find((key) => threads[key].thread_id === null);
-    const key = thread_id ?? unnamed ?? `local:${newClientId()}`;
+    const unnamed = Object.keys(threads).filter((key) => threads[key].thread_id === null);
+    const unsent = unnamed.find((key) => threads[key].pending.length > 0);
+    const key = thread_id ?? unsent ?? unnamed[0] ?? `local:${newClientId()}`;
     this.#store.dispatch({ type: "page.open", key, thread_id });
     this.#follow();
   }
 
-  send({ text, files }) {
-    const { current } = this.#store.state;
+  /**
+   * Sends a message to the thread on the screen; resolves as soon as it is kept, connected or not.
+   * @throws {Error} with a message for the user, where it cannot be kept
+   */
+  async send({ text, files }) {
+    const { current: key } = this.#store.state;
     const { thread_id } = currentThread(this.#store.state);
-    this.#put(current, { client_id: newClientId(), thread_id, text, mode: "queue", files });
+    await this.#outbox.add({
+      client_id: newClientId(),
+      key,
+      thread_id,
+      text,
+      mode: "queue",
+      files,
+    });
   }
 
   /** Stops the active run of the thread on the screen. */
   stop() {
     const run = activeRun(currentThread(this.#store.state));
-    if (run === null) return;
-    this.#connection.send({ type: "stop", client_id: newClientId(), run_id: run.run_id });
+    if (run !== null) this.#stops.ask(run.run_id);
+  }
+
+  /** The user types in the thread on the screen. */
+  typed() {
+    this.#typing.typed(currentThread(this.#store.state).thread_id);
   }
 
   /** Sends a refused message once more, under the id it had. */
   retry(client_id) {
-    const entry = this.#pending(client_id);
-    if (entry === null) return;
-    const { status: _, error: __, ...again } = entry;
-    this.#put(this.#store.state.current, again);
+    return this.#outbox.retry(client_id);
   }
 
   /** Takes a refused message back and answers it. */
   withdraw(client_id) {
-    const entry = this.#pending(client_id);
-    this.#store.dispatch({ type: "page.discard", client_id });
-    return entry;
+    return this.#outbox.withdraw(client_id);
   }
 
   reconnect() {
@@ -103,6 +127,11 @@ export class Session {
 
   get #mayTalk() {
     return this.#connection.isReady && !this.#isOtherUser;
+  }
+
+  #note(status) {
+    if (!this.#connection.isReady) this.#outbox.closed();
+    this.#store.dispatch({ type: "page.connection", ...status });
   }
 
   #receive(frame) {
@@ -114,11 +143,10 @@ export class Session {
     if (this.#isOtherUser) return;
     if (frame.client_id && (frame.type === "ack" || frame.type === "error")) this.#answer(frame);
     else if (isFailedSubscribe(frame)) this.#askLater(frame);
+    else if (isNotUnderstood(frame)) this.#typing.notUnderstood();
     else this.#store.dispatch(frame);
-    if (frame.type === "ready") {
-      this.#subscribed = null;
-      this.#outbox.reconnected();
-    }
+    if (frame.type === "ready") this.#opened();
+    if (frame.type === "typing") this.#showTyping(frame);
     // The server subscribes a connection to the thread it sends to, before it answers.
     const isSubscribed = frame.type === "ack" || frame.type === "events";
     if (isSubscribed && frame.thread_id === this.#store.state.current) {
@@ -128,13 +156,22 @@ export class Session {
     if (frame.type === "events") this.#verify(frame.thread_id);
   }
 
-  // What answers none of our sends answers a stop: only its refusal is news.
+  #opened() {
+    this.#subscribed = null;
+    this.#typing.opened();
+    this.#stops.opened();
+    this.#outbox.opened();
+  }
+
+  // Of an answer to a stop only a refusal is news.
   #answer(frame) {
-    if (this.#outbox.postpones(frame)) return;
-    const answer = asksForPatience(frame) ? { ...frame, message: GIVEN_UP } : frame;
-    if (this.#outbox.answered(frame)) this.#store.dispatch(answer);
-    else if (frame.type === "error") this.#store.dispatch({ ...frame, client_id: undefined });
-    this.#outbox.flush();
+    if (this.#outbox.takes(frame) || this.#stops.takes(frame)) return;
+    if (frame.type === "error") this.#store.dispatch({ ...frame, client_id: undefined });
+  }
+
+  #showTyping(frame) {
+    const end = () => this.#store.dispatch({ type: "page.typing_over", frame });
+    this.#clock.after(TYPING_SHOWN_MS, end);
   }
 
   // Keeps the subscription on the thread on the screen, and asks again for what it misses.
@@ -159,7 +196,7 @@ export class Session {
     const wait = {};
     this.#askingAgain = wait;
     const again = () => this.#askingAgain === wait && this.#askAgain();
-    this.#later(again, (retry_after_s ?? SUBSCRIBE_AGAIN_AFTER_S) * 1000);
+    this.#clock.after((retry_after_s ?? SUBSCRIBE_AGAIN_AFTER_S) * 1000, again);
   }
 
   #askAgain() {
@@ -186,17 +223,6 @@ export class Session {
     }
     this.#follow();
   }
-
-  #put(key, entry) {
-    this.#outbox.add({ ...entry, key });
-    this.#store.dispatch({ type: "page.send", key, entry });
-    this.#outbox.flush();
-  }
-
-  #pending(client_id) {
-    const { pending } = currentThread(this.#store.state);
-    return pending.find((each) => each.client_id === client_id) ?? null;
-  }
 }
 
 // Of the frames without a client_id only `subscribe` needs the database.
@@ -204,6 +230,7 @@ function isFailedSubscribe({ type, client_id, code, retryable }) {
   return type === "error" && !client_id && code === "unavailable" && retryable === true;
 }
 
-function waitFor(work, ms) {
-  setTimeout(work, ms);
+// A server of another version: nothing the user could do.
+function isNotUnderstood({ type, client_id, code }) {
+  return type === "error" && !client_id && code === "unknown_type";
 }

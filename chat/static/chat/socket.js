@@ -4,15 +4,19 @@ import { delayBefore, finalOf } from "./backoff.js";
 import { countBytes } from "./text.js";
 
 const PROTOCOL = "netra.v1";
-const SILENCE_MAX_MS = 60_000; // three heartbeats without a frame: the connection is dead
+const SILENCE_MAX_MS = 60_000; // two heartbeats without a frame: the connection is dead
 const SETUP_MAX_MS = 15_000; // the server gives itself 5 s from accept to ready
-const SILENCE_CHECK_MS = 5_000;
-const ANSWER_MAX_MS = 5_000; // how long a woken page waits for the answer to its ping
-const SEEN_EVERY_MS = 1_000; // the server refuses more than one `seen` a second
+const ANSWER_MAX_MS = 3_000; // how long a woken page waits for the answer to its ping
+// The server refuses more than one `seen` a second; the surplus is for frames that catch up.
+const SEEN_EVERY_MS = 1_100;
+const RESTART_MAX_MS = 30_000; // a server that said it restarts is not called away so soon
+const DRAIN = 1012;
+const NETWORK_LOST = { code: 1006, reason: "" };
 
 /** The connection of a page; it opens when told to and stays until a final close code. */
 export class Connection {
   #url;
+  #clock;
   #onFrame;
   #onStatus;
   #heads;
@@ -21,23 +25,29 @@ export class Connection {
   #services = {};
   #failures = 0;
   #drainMs = 0;
+  #restartsUntil = 0;
   #final = null;
-  #retryTimer = null;
-  #answerTimer = null;
-  #seenTimer = null;
+  #openedAt = 0;
   #lastFrameAt = 0;
   #lastSeenAt = 0;
   #bytes = 0;
+  // Each calls its timer off.
+  #endRetry = () => {};
+  #endSilence = () => {};
+  #endSeen = null;
+  #endAnswer = null;
 
   /**
    * @param {object} options
    * @param {string} options.url
+   * @param {object} options.clock
    * @param {(frame: object) => void} options.onFrame every frame of the server, in order
    * @param {(status: object) => void} options.onStatus {status, note, final}
    * @param {() => Record<string, number>} options.heads what `seen` confirms
    */
-  constructor({ url, onFrame, onStatus, heads }) {
+  constructor({ url, clock, onFrame, onStatus, heads }) {
     this.#url = url;
+    this.#clock = clock;
     this.#onFrame = onFrame;
     this.#onStatus = onStatus;
     this.#heads = heads;
@@ -50,16 +60,17 @@ export class Connection {
 
   /** Connects, unless there is a connection already or the last one was closed for good. */
   open() {
-    clearTimeout(this.#retryTimer);
+    this.#endRetry();
     if (this.#socket !== null || this.#final !== null) return;
     this.#phase = "opening";
-    this.#lastFrameAt = Date.now();
+    this.#openedAt = this.#lastFrameAt = this.#clock.now();
     this.#bytes = 0;
     this.#drainMs = 0;
     const socket = new WebSocket(this.#url, [PROTOCOL]);
     this.#socket = socket;
     socket.onmessage = (message) => socket === this.#socket && this.#receive(message.data);
-    socket.onclose = (close) => socket === this.#socket && this.#closed(close.code);
+    socket.onclose = (close) => socket === this.#socket && this.#closed(close);
+    this.#watchSilence();
     this.#tell();
   }
 
@@ -78,10 +89,10 @@ export class Connection {
   }
 
   #receive(data) {
-    this.#lastFrameAt = Date.now();
+    this.#lastFrameAt = this.#clock.now();
     this.#bytes += countBytes(data);
-    clearTimeout(this.#answerTimer);
-    this.#answerTimer = null;
+    this.#endAnswer?.();
+    this.#endAnswer = null;
     const frame = JSON.parse(data);
     const changesStatus = this.#note(frame);
     this.#onFrame(frame);
@@ -97,32 +108,35 @@ export class Connection {
     if (frame.type === "ready") {
       this.#phase = "ready";
       this.#failures = 0;
+      this.#restartsUntil = 0;
     }
     return true;
   }
 
-  // Hidden tabs have slow timers, so a frame that comes late enough is confirmed right away.
+  // Hidden tabs have slow timers: a frame that comes when one is overdue does its work.
   #confirmSoon() {
-    if (!this.isReady || this.#seenTimer !== null) return;
+    if (!this.isReady) return;
     const wait = this.#lastSeenAt + SEEN_EVERY_MS - this.#lastFrameAt;
     if (wait <= 0) this.#confirm();
-    else this.#seenTimer = setTimeout(() => this.#confirm(), wait);
+    else this.#endSeen ??= this.#clock.after(wait, () => this.#confirm());
   }
 
   #confirm() {
-    this.#seenTimer = null;
+    this.#endSeen?.();
+    this.#endSeen = null;
     const frame = { type: "seen", heads: this.#heads(), bytes: this.#bytes };
-    if (this.send(frame)) this.#lastSeenAt = Date.now();
+    if (this.send(frame)) this.#lastSeenAt = this.#clock.now();
   }
 
-  #closed(code) {
-    clearTimeout(this.#answerTimer);
-    clearTimeout(this.#seenTimer);
-    this.#answerTimer = this.#seenTimer = null;
+  #closed({ code, reason }) {
+    this.#endAnswer?.();
+    this.#endSeen?.();
+    this.#endSilence();
+    this.#endAnswer = this.#endSeen = null;
     this.#socket = null;
     this.#phase = "closed";
     this.#services = {};
-    this.#final = finalOf(code);
+    this.#final = finalOf(code, reason);
     if (this.#final === null) this.#openLater(code);
     this.#tell();
   }
@@ -130,7 +144,8 @@ export class Connection {
   #openLater(code) {
     const [failures, drainMs] = [this.#failures, this.#drainMs];
     const delay = delayBefore({ code, failures, drainMs, random: Math.random });
-    this.#retryTimer = setTimeout(() => this.open(), delay);
+    if (code === DRAIN) this.#restartsUntil = this.#clock.now() + delay + RESTART_MAX_MS;
+    this.#endRetry = this.#clock.after(delay, () => this.open());
     this.#failures += 1;
   }
 
@@ -138,37 +153,45 @@ export class Connection {
   #abandon() {
     if (this.#socket === null) return;
     const left = this.#socket;
-    this.#closed(1006);
+    this.#closed(NETWORK_LOST);
     left.close();
   }
 
   // Whether a socket that looks open still carries anything is known only by asking.
   #probe() {
-    if (this.#socket === null || this.#answerTimer !== null) return;
-    if (this.#socket.readyState > WebSocket.OPEN) {
+    if (this.#socket === null || this.#endAnswer !== null) return;
+    const { readyState } = this.#socket;
+    const age = this.#clock.now() - this.#openedAt;
+    if (readyState > WebSocket.OPEN) {
       this.#abandon();
+    } else if (readyState < WebSocket.OPEN) {
+      // A handshake that began before the page slept has had its time.
+      if (age > ANSWER_MAX_MS) this.#abandon();
     } else if (this.send({ type: "ping" })) {
-      this.#answerTimer = setTimeout(() => this.#abandon(), ANSWER_MAX_MS);
+      this.#endAnswer = this.#clock.after(ANSWER_MAX_MS, () => this.#abandon());
     }
   }
 
   #wake() {
-    if (document.visibilityState === "hidden" || this.#final !== null) return;
+    if (this.#final !== null) return;
     if (this.#socket === null) this.open();
     else this.#probe();
   }
 
-  #endSilence() {
+  #watchSilence() {
     const limit = this.isReady ? SILENCE_MAX_MS : SETUP_MAX_MS;
-    if (Date.now() - this.#lastFrameAt > limit) this.#abandon();
+    const left = this.#lastFrameAt + limit - this.#clock.now();
+    if (left <= 0) this.#abandon();
+    else this.#endSilence = this.#clock.after(left, () => this.#watchSilence());
   }
 
   #watch() {
-    setInterval(() => this.#endSilence(), SILENCE_CHECK_MS);
     const wake = () => this.#wake();
     window.addEventListener("online", wake);
     window.addEventListener("pageshow", wake);
-    document.addEventListener("visibilitychange", wake);
+    document.addEventListener("visibilitychange", () => {
+      if (document.visibilityState !== "hidden") wake();
+    });
     window.addEventListener("offline", () => {
       this.#probe();
       this.#tell();
@@ -183,6 +206,7 @@ export class Connection {
         failures: this.#failures,
         final: this.#final,
         online: navigator.onLine,
+        isRestarting: this.#clock.now() < this.#restartsUntil,
       }),
     );
   }
@@ -194,9 +218,10 @@ const AWAY = {
   runs: "Answers are delayed: no worker is running.",
 };
 const NO_NETWORK = "No network. What you send is kept and goes out later.";
+const NO_SERVER = "The server does not answer. What you send is kept and goes out later.";
 
 /** The one word of the page's status line and the sentence behind it. */
-export function statusOf({ phase, services, failures, final, online }) {
+export function statusOf({ phase, services, failures, final, online, isRestarting }) {
   if (final !== null) return { status: "offline", note: final.message, final };
   if (phase === "ready") {
     const away = Object.keys(AWAY).filter((name) => services[name] === false);
@@ -207,9 +232,12 @@ export function statusOf({ phase, services, failures, final, online }) {
   if (phase === "connected") {
     return { status: "connected", note: "Connected; the server is getting ready.", final };
   }
+  if (isRestarting) {
+    return { status: "connecting", note: "The server restarts. Connecting again.", final };
+  }
   // The first try of a series may just be quick; after that say what it is.
   if (failures > 1) {
-    return { status: "offline", note: "The server does not answer. Trying again.", final };
+    return { status: "offline", note: NO_SERVER, final };
   }
   return { status: "connecting", note: "Connecting to the server.", final };
 }

@@ -4,7 +4,7 @@ import {
   applyAck,
   applyEvents,
   applyHead,
-  applyRefusal,
+  applyOutbox,
   applySnapshot,
   applyTextDelta,
   newThread,
@@ -26,6 +26,7 @@ export function initialState() {
     list: [],
     listLoaded: false,
     notice: null,
+    typing: null,
   };
 }
 
@@ -84,7 +85,8 @@ const STEPS = {
   }),
   account: (state, frame) => ({ ...state, entitlements: frame.entitlements ?? frame }),
   threads: (state, frame) => ({ ...state, list: mergeList(state.list, frame.threads) }),
-  events: (state, frame) => withThread(adopted(state, frame), frame.thread_id, applyEvents, frame),
+  events: (state, frame) =>
+    withThread(adopted(typed(state, frame), frame), frame.thread_id, applyEvents, frame),
   delta: (state, frame) => withThread(state, frame.thread_id, applyTextDelta, frame),
   snapshot: (state, frame) => withThread(state, frame.thread_id, applySnapshot, frame),
   pong: (state, frame) => {
@@ -97,17 +99,19 @@ const STEPS = {
   ack: (state, frame) => {
     const key = keyOfPending(state, frame.client_id);
     if (key === null) return state;
-    return withThread(named(state, key, frame.thread_id), frame.thread_id, applyAck, frame);
+    const next = named(state, key, frame.thread_id);
+    // A thread that is not on the screen gets the message from the log when it is opened.
+    const apply = next.current === frame.thread_id ? applyAck : dropPending;
+    return withThread(next, frame.thread_id, apply, frame);
   },
   error: (state, frame) => {
-    const key = frame.client_id ? keyOfPending(state, frame.client_id) : null;
-    if (key !== null) return withThread(state, key, applyRefusal, frame);
     const current = currentThread(state);
     if (frame.code === "not_found" && current?.thread_id && current.seq === null) {
       return withThread(state, state.current, (thread) => ({ ...thread, missing: true }));
     }
     return { ...state, notice: { code: frame.code, message: frame.message } };
   },
+  typing: (state, frame) => ({ ...state, typing: frame }),
 
   // Actions of the page
   "page.connection": (state, { status, note, final }) => ({
@@ -120,31 +124,25 @@ const STEPS = {
     list: mergeList(state.list, threads),
   }),
   "page.open": (state, { key, thread_id }) => {
-    const thread = state.threads[key] ?? newThread(thread_id ?? null, thread_id ? null : 0);
+    const thread = state.threads[key] ?? threadOf(thread_id ?? null);
     const { [key]: _, ...others } = state.threads;
     return { ...state, current: key, notice: null, threads: kept({ ...others, [key]: thread }) };
   },
-  "page.send": (state, { key, entry }) =>
-    withThread(state, key, (thread) => ({
-      ...thread,
-      notice: null,
-      pending: [
-        ...thread.pending.filter((each) => each.client_id !== entry.client_id),
-        { ...entry, status: "pending" },
-      ],
-    })),
-  "page.discard": (state, { client_id }) => {
-    const key = keyOfPending(state, client_id);
-    if (key === null) return state;
-    return withThread(state, key, (thread) => ({
-      ...thread,
-      pending: thread.pending.filter((each) => each.client_id !== client_id),
-    }));
+  "page.outbox": (state, { entries }) => {
+    const ofKeys = Map.groupBy(entries, (each) => each.key);
+    const fresh = [...ofKeys].filter(([key]) => state.threads[key] === undefined);
+    const made = fresh.map(([key, [{ thread_id }]]) => [key, threadOf(thread_id)]);
+    const threads = mapThreads({ ...Object.fromEntries(made), ...state.threads }, (thread, key) =>
+      applyOutbox(thread, ofKeys.get(key) ?? []),
+    );
+    return { ...state, threads: kept(threads) };
   },
   "page.asked": (state, { thread_id }) =>
     withThread(state, thread_id, (thread) => ({ ...thread, wants: null, asked: true })),
   "page.misfit": (state, { thread_id }) =>
     withThread(state, thread_id, (thread) => wanting(thread, "snapshot")),
+  "page.typing_over": (state, { frame }) =>
+    state.typing === frame ? { ...state, typing: null } : state,
   "page.dismiss": (state) => ({ ...state, notice: null }),
 };
 
@@ -153,6 +151,13 @@ function withThread(state, key, apply, frame) {
   if (thread === undefined) return state;
   const next = apply(thread, frame);
   return next === thread ? state : { ...state, threads: { ...state.threads, [key]: next } };
+}
+
+// What was being typed has come.
+function typed(state, frame) {
+  const isAsked = frame.events.some((each) => each.data.role === "user");
+  const isHere = state.typing?.thread_id === frame.thread_id;
+  return isAsked && isHere ? { ...state, typing: null } : state;
 }
 
 // Events of a thread this page has just made can come before the ack that names it.
@@ -175,6 +180,15 @@ function named(state, key, thread_id) {
   };
 }
 
+// What the server does not know of begins empty; what it knows comes with a snapshot.
+function threadOf(thread_id) {
+  return newThread(thread_id, thread_id === null ? 0 : null);
+}
+
+function dropPending(thread, { client_id }) {
+  return { ...thread, pending: thread.pending.filter((each) => each.client_id !== client_id) };
+}
+
 function keyOfPending(state, client_id) {
   const entries = Object.entries(state.threads);
   const found = entries.find(([, thread]) =>
@@ -191,7 +205,7 @@ function kept(threads) {
 }
 
 function mapThreads(threads, apply) {
-  return Object.fromEntries(Object.entries(threads).map(([key, each]) => [key, apply(each)]));
+  return Object.fromEntries(Object.entries(threads).map(([key, each]) => [key, apply(each, key)]));
 }
 
 function mergeList(list, rows) {

@@ -75,9 +75,12 @@ export function applySnapshot(thread, frame) {
 
 /** The thread after a pong named its head: behind twice at the same place asks for the log. */
 export function applyHead(thread, head) {
-  if (thread.seq === null || head <= thread.seq) return { ...thread, asked: false, behind: null };
-  if (thread.behind !== thread.seq) return { ...thread, asked: false, behind: thread.seq };
-  return wanting({ ...thread, asked: false, behind: null }, "resume");
+  // Of a thread whose snapshot is still to come, even its beginning is missing.
+  const at = thread.seq ?? -1;
+  if (head <= at) return { ...thread, asked: false, behind: null };
+  if (thread.behind !== at) return { ...thread, asked: false, behind: at };
+  const wants = thread.seq === null ? "snapshot" : "resume";
+  return wanting({ ...thread, asked: false, behind: null }, wants);
 }
 
 /** The thread after the answer to one of its sends. */
@@ -94,12 +97,19 @@ export function applyAck(thread, ack) {
   return ack.duplicate ? wanting({ ...thread, pending }, "resume") : { ...thread, pending };
 }
 
-/** The thread after one of its sends was refused. */
-export function applyRefusal(thread, error) {
-  const pending = thread.pending.map((each) =>
-    each.client_id === error.client_id ? { ...each, status: "refused", error } : each,
-  );
-  return { ...thread, pending };
+/** The thread with what the outbox holds for it; what is stored already is not shown twice. */
+export function applyOutbox(thread, entries) {
+  const stored = thread.pending.filter((each) => each.status === "stored");
+  const known = new Set([...stored.map((each) => each.client_id), ...thread.messages.map(keyOf)]);
+  const held = new Map(thread.pending.map((each) => [each.client_id, each]));
+  const unsent = entries
+    .filter((each) => !known.has(each.client_id))
+    .map((each) => unchanged(held.get(each.client_id), pendingOf(each)));
+  const pending = [...stored, ...unsent];
+  const isSame =
+    pending.length === thread.pending.length &&
+    pending.every((each, index) => each === thread.pending[index]);
+  return isSame ? thread : { ...thread, pending };
 }
 
 /** Asks once; what was asked for and not yet answered is not asked for again. */
@@ -170,13 +180,34 @@ function withMessage(thread, event) {
     each.client_id === data.client_id || each.message_id === data.message_id;
   const sent = thread.pending.find(answered);
   const run_id = event.run_id ?? sent?.run_id ?? null;
-  const message = storedMessage({ ...data, run_id, seq: event.seq, ts: event.ts }, sent?.client_id);
+  const key = sent?.client_id ?? data.client_id;
+  const message = storedMessage({ ...data, run_id, seq: event.seq, ts: event.ts }, key);
   return {
     ...thread,
     notice: null,
     messages: [...thread.messages, message],
     pending: thread.pending.filter((each) => each !== sent),
   };
+}
+
+function pendingOf(entry) {
+  const { text, files, client_id, thread_id, refusal, until } = entry;
+  const status = refusal ? "refused" : "pending";
+  return { client_id, thread_id, text, files, refusal, until, status };
+}
+
+// The element on the screen, and the focus in it, stay with a message that is the same.
+function unchanged(held, pending) {
+  const names = ["status", "until", "thread_id"];
+  const isSame =
+    held !== undefined &&
+    names.every((name) => held[name] === pending[name]) &&
+    held.refusal?.message === pending.refusal?.message;
+  return isSame ? held : pending;
+}
+
+function keyOf(message) {
+  return message.key;
 }
 
 // `key` stays the same from the outbox to the log, and with it the element on the screen.

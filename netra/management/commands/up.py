@@ -16,9 +16,13 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
+from django.utils import timezone
 
 from accounts import services as accounts
 from accounts.errors import EmailTaken
+from accounts.models import User
+from billing import services as billing
+from billing.tiers import Tier
 from netra import engines, env, processes, upfile
 from netra.engines import Postgres, Valkey
 from netra.env import Environment
@@ -179,6 +183,7 @@ def ensure_demo_user(path: Path) -> dict[str, str] | None:
     made = {"email": DEMO_EMAIL, "password": f"Demo-{secrets.token_hex(8)}-7"}
     try:
         user = accounts.sign_up(email=made["email"], password=made["password"])
+        _grant_demo_tier(user)
     except EmailTaken:
         user = users.get(email=DEMO_EMAIL)
         user.set_password(made["password"])
@@ -186,6 +191,19 @@ def ensure_demo_user(path: Path) -> dict[str, str] | None:
     accounts.mark_verified(user=user)
     upfile.write_private(path, made)
     return made
+
+
+def _grant_demo_tier(user: User) -> None:
+    """Enough connections and messages a minute that a demonstration meets no limit."""
+    billing.grant(
+        user=user,
+        kind="manual",
+        tier=Tier.MID,
+        starts_at=timezone.now(),
+        ends_at=None,
+        reason="the demonstration account",
+        actor=None,
+    )
 
 
 def _check_port(port: int) -> None:

@@ -1,5 +1,7 @@
 """`manage.py web`: serves pages and sockets until told to stop, draining sockets first."""
 
+import asyncio
+import contextlib
 import gc
 import socket
 import sys
@@ -8,24 +10,15 @@ from typing import Any
 import uvicorn
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from chat import consumers
 from chat.delivery import bell
-from netra import health
+from netra.websocket import ChatProtocol
 
 # `up` gives this process 6 s to end: 3 to drain, 2 for requests under way.
 DRAIN_WITHIN_S = 3.0
 WS_MAX_BYTES = 1024 * 1024
-CLOSED_WITHIN_S = 5.0
-
-
-class ImpatientProtocol(WebSocketsSansIOProtocol):
-    """Lets go of a client that reads nothing: a mere close would wait for its buffer for ever."""
-
-    async def run_asgi(self) -> None:
-        await super().run_asgi()
-        self.loop.call_later(CLOSED_WITHIN_S, self.transport.abort)
+DEPARTS_WITHIN_S = 1.0
 
 
 class DrainingServer(uvicorn.Server):
@@ -35,11 +28,15 @@ class DrainingServer(uvicorn.Server):
         # A request may have news for other processes before this one has a socket.
         bell.attach()
         await super().startup(sockets)
+        # Known to the others, and ready for orders, before the first socket comes.
+        consumers.begin()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        health.draining = True
-        await consumers.drain(within_s=DRAIN_WITHIN_S)
+        await consumers.NODE.drain(within_s=DRAIN_WITHIN_S)
         await super().shutdown(sockets)
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DEPARTS_WITHIN_S):
+                await consumers.NODE.depart()
 
 
 class Command(BaseCommand):
@@ -59,7 +56,7 @@ class Command(BaseCommand):
             port=port,
             loop="uvloop",
             http="httptools",
-            ws=ImpatientProtocol,
+            ws=ChatProtocol,
             ws_max_size=WS_MAX_BYTES,
             # Deflate would cost 58 KB a socket.
             ws_per_message_deflate=False,

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
 
-from chat.delivery import bell
+from chat.delivery import bell, trace
 from chat.runs import tasks
 from chat.services import RUN_QUEUE
 
@@ -56,3 +56,4 @@ async def _work() -> None:
             # A frozen bus must not keep the process: what it missed, the log has.
             async with asyncio.timeout(RINGS_OUT_WITHIN_S):
                 await ringer.drained()
+                await trace.current().write()

@@ -1,5 +1,6 @@
 // Where a message is written: it grows, keeps its draft, takes files, sends and stops.
 
+import { OutboxFull } from "../entries.js";
 import { isTooLong, nameOfPaste } from "../files.js";
 import { countPoints } from "../text.js";
 import { Attachments } from "./attachments.js";
@@ -14,24 +15,29 @@ export class Composer {
   #limit;
   #drafts;
   #onSend;
+  #onTyped;
   #attachments;
   #thread_id = null;
   #isShown = false;
+  #isKeeping = false; // what was sent is being stored, and stays here until it is
 
   /**
    * @param {object} options
    * @param {HTMLElement} options.root the composer's form
    * @param {object} options.config the page's configuration
    * @param {object} options.drafts
-   * @param {(message: {text: string, files: object[]}) => void} options.onSend
+   * @param {(message: {text: string, files: object[]}) => Promise<void>} options.onSend resolves
+   *   when the message is kept, and rejects with words for the user where it cannot be
    * @param {() => void} options.onStop
+   * @param {() => void} options.onTyped
    */
-  constructor({ root, config, drafts, onSend, onStop }) {
+  constructor({ root, config, drafts, onSend, onStop, onTyped }) {
     const named = [...root.querySelectorAll("[data-part]")];
     this.#parts = Object.fromEntries(named.map((node) => [node.dataset.part, node]));
     this.#limit = config.limits.text;
     this.#drafts = drafts;
     this.#onSend = onSend;
+    this.#onTyped = onTyped;
     const onChange = () => this.#changed();
     this.#attachments = new Attachments({ list: this.#parts.files, config, onChange });
     this.#listen(root, onStop);
@@ -41,6 +47,7 @@ export class Composer {
   open(thread_id) {
     this.#isShown = false;
     this.#thread_id = thread_id;
+    this.#tell("");
     this.#show(this.#drafts.read(thread_id));
     this.#isShown = true;
   }
@@ -52,9 +59,13 @@ export class Composer {
     this.#changed();
   }
 
-  /** Puts a message back to be changed. */
-  edit(message) {
-    this.#show(message);
+  /** Puts a message back to be changed; what is being written stays, behind it. */
+  edit({ text, files }) {
+    const written = this.#parts.text.value;
+    this.#show({
+      text: written.trim() === "" ? text : `${text}\n\n${written}`,
+      files: [...files, ...this.#attachments.files],
+    });
     this.focus();
   }
 
@@ -73,12 +84,21 @@ export class Composer {
     for (const file of files) this.add(file);
   }
 
-  submit() {
+  async submit() {
     if (this.#parts.send.disabled) return;
     const message = { text: this.#parts.text.value, files: this.#attachments.files };
-    this.#show({ text: "", files: [] });
-    this.#onSend(message);
+    const thread_id = this.#thread_id;
+    this.#setKeeping(true);
     this.focus();
+    try {
+      await this.#onSend(message);
+      this.#sent(message, thread_id);
+    } catch (error) {
+      if (!(error instanceof OutboxFull)) throw error;
+      this.#tell(error.message);
+    } finally {
+      this.#setKeeping(false);
+    }
   }
 
   focus() {
@@ -87,6 +107,31 @@ export class Composer {
 
   update({ isRunning }) {
     this.#parts.stop.hidden = !isRunning;
+  }
+
+  // What was typed while the message was being stored stays.
+  #sent({ text, files }, thread_id) {
+    if (thread_id !== this.#thread_id) {
+      this.#drafts.write(thread_id, { text: "", files: [] });
+      return;
+    }
+    const { value } = this.#parts.text;
+    const ids = new Set(files.map((each) => each.file_id));
+    this.#show({
+      text: value.startsWith(text) ? value.slice(text.length) : value,
+      files: this.#attachments.files.filter((each) => !ids.has(each.file_id)),
+    });
+  }
+
+  #setKeeping(isKeeping) {
+    this.#isKeeping = isKeeping;
+    this.#changed();
+  }
+
+  #tell(words) {
+    const { note } = this.#parts;
+    setText(note, words);
+    note.hidden = words === "";
   }
 
   #show({ text, files }) {
@@ -98,7 +143,8 @@ export class Composer {
     const { text, send, counter } = this.#parts;
     const length = countPoints(text.value);
     const isOver = length > this.#limit;
-    send.disabled = text.value.trim() === "" || isOver || this.#attachments.isUploading;
+    const isEmpty = text.value.trim() === "";
+    send.disabled = isEmpty || isOver || this.#attachments.isUploading || this.#isKeeping;
     setText(counter, `${numberWords(length)} of ${numberWords(this.#limit)}`);
     counter.hidden = length < this.#limit * COUNTER_FROM;
     counter.classList.toggle("field__error", isOver);
@@ -115,7 +161,11 @@ export class Composer {
       event.preventDefault();
       this.submit();
     });
-    text.addEventListener("input", () => this.#changed());
+    text.addEventListener("input", () => {
+      this.#tell("");
+      this.#changed();
+      this.#onTyped();
+    });
     text.addEventListener("paste", (event) => this.#paste(event));
     text.addEventListener("keydown", (event) => {
       // Enter that ends an input method's composition is not ours.

@@ -1,8 +1,9 @@
 // A message of the user: stored, on its way, queued, or refused with what can be done about it.
 
+import { createCountdown } from "./countdown.js";
 import { element, setChildren, setText } from "./element.js";
 import { icon } from "./icons.js";
-import { countWords, sizeWords, timeWords } from "./words.js";
+import { sizeWords, timeWords } from "./words.js";
 
 // A pasted export would fill many screens: above either, a message is clipped until opened.
 const CLIPPED_ABOVE_LINES = 14;
@@ -27,6 +28,7 @@ export function createQuestion({ onRetry, onEdit }) {
     meta,
     refusal,
   );
+  const countdown = createCountdown((seconds) => setText(meta, `Sends again in ${seconds} s`));
   let shown = [];
 
   function clip(isClipped) {
@@ -46,10 +48,10 @@ export function createQuestion({ onRetry, onEdit }) {
     refusal.hidden = message.status !== "refused";
     if (refusal.hidden) return;
     const actions = [button("Edit", () => onEdit(message.client_id))];
-    if (message.error.retryable) {
-      actions.unshift(button("Try again", () => onRetry(message.client_id)));
+    if (message.refusal.retryable) {
+      actions.unshift(button("Retry", () => onRetry(message.client_id)));
     }
-    refusal.replaceChildren(icon("alert"), refusalBody(message.error, actions));
+    refusal.replaceChildren(icon("alert"), refusalBody(message.refusal, actions));
   }
 
   return {
@@ -62,7 +64,9 @@ export function createQuestion({ onRetry, onEdit }) {
       showText(message.text);
       setChildren(files, message.files.map(fileView));
       files.hidden = message.files.length === 0;
-      setText(meta, metaWords(message, { position, isWaiting }));
+      const until = message.until ?? null;
+      countdown.show(until);
+      if (until === null) setText(meta, metaWords(message, { position, isWaiting }));
       meta.hidden = meta.textContent === "";
       node.title = message.ts ? timeWords(message.ts) : "";
       node.classList.toggle("message--pending", message.status === "pending");
@@ -72,13 +76,12 @@ export function createQuestion({ onRetry, onEdit }) {
   };
 }
 
-function refusalBody({ message, retry_after_s: wait }, actions) {
-  const later = wait ? ` Try again in ${countWords(Math.ceil(wait), "second")}.` : "";
+function refusalBody({ message }, actions) {
   return element(
     "div",
     { class: "alert__body" },
     element("p", { class: "alert__title" }, "Not sent"),
-    element("p", {}, message + later),
+    element("p", {}, message),
     element("div", { class: "alert__actions" }, ...actions),
   );
 }

@@ -2,7 +2,9 @@
 
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
+import { countWords } from "./words.js";
 
+const TOO_MANY_CONNECTIONS = 4529;
 const TONES = {
   connecting: "warning",
   connected: "warning",
@@ -26,12 +28,12 @@ export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss 
   let shown = null;
 
   return {
-    update(connection, notice) {
+    update(connection, { notice, entitlements }) {
       setText(word, connection.status);
       status.title = connection.note;
       status.dataset.status = connection.status;
       dot.className = `dot dot--${TONES[connection.status]}`;
-      const news = newsOf(connection, notice);
+      const news = newsOf(connection, { notice, entitlements });
       if (news?.key === shown) return;
       shown = news?.key;
       banner.hidden = news === null;
@@ -57,7 +59,7 @@ export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss 
   }
 
   function reconnect() {
-    return button("Connect here", onReconnect);
+    return button("Try again", onReconnect);
   }
 
   function reload() {
@@ -69,14 +71,10 @@ export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss 
   }
 }
 
-function newsOf({ status, note, final }, notice) {
+function newsOf({ status, note, final }, { notice, entitlements }) {
   if (final) {
-    return {
-      key: `final ${final.code}`,
-      tone: "danger",
-      message: final.message,
-      action: final.action,
-    };
+    const message = finalWords(final, entitlements);
+    return { key: `final ${message}`, tone: "danger", message, action: final.action };
   }
   if (status === "offline") return { key: `offline ${note}`, tone: "warning", message: note };
   if (status === "degraded") return { key: `degraded ${note}`, tone: "warning", message: note };
@@ -89,6 +87,21 @@ function newsOf({ status, note, final }, notice) {
     };
   }
   return null;
+}
+
+// Whoever never got in knows their plan only from what the server says.
+function finalWords({ code, message, reason }, entitlements) {
+  if (code !== TOO_MANY_CONNECTIONS) return message;
+  const allowed = entitlements?.limits?.concurrent_connections;
+  const plan = Number.isFinite(allowed)
+    ? `Your plan allows ${countWords(allowed, "connection")} at once.`
+    : sentence(reason);
+  return `${message} ${plan} Close another window, then try again here.`;
+}
+
+function sentence(words) {
+  if (words === "") return "";
+  return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
 function button(label, click) {

@@ -1,40 +1,50 @@
-"""How fast connections become ready, and what an idle ready one keeps of memory."""
+"""What an idle ready connection keeps of the server's memory."""
 
 import asyncio
 import itertools
-import time
 from collections.abc import Sequence
 from typing import Final
 
-from bench import machine
-from bench.people import Person
-from bench.servers import Server
+from bench import machine, servers
+from bench.people import Person, unlimited_people
+from bench.servers import Kind, Server
+from bench.table import Rival, Row, Wanted
 from bench.wire import Socket
+from chat.database import in_database
 
-CONNECTS: Final = 400
+PEOPLE: Final = 50
 AT_ONCE: Final = 50
 # Open before memory is looked at, so that what a process makes but once is not counted.
 WARM: Final = 50
 IDLE: Final = 1000
+REPEATS: Final = 2
 SETTLES_S: Final = 2.0
 
 
-async def connects_a_second(server: Server, people: Sequence[Person]) -> float:
-    """Connections from the first SYN to the last `ready`, AT_ONCE of them under way."""
-    started = time.perf_counter()
-    sockets = await _open(server, people, CONNECTS)
-    took_s = time.perf_counter() - started
-    await _close(sockets)
-    return CONNECTS / took_s
+async def rows() -> list[Row]:
+    crowd = await in_database(unlimited_people, PEOPLE)
+    found: dict[Kind, list[float]] = {"netra": [], "plain": []}
+    for _ in range(REPEATS):
+        for kind, values in found.items():
+            with servers.web(kind) as server:
+                values.append(await _idle_kib(server, crowd))
+    return [
+        Row(
+            name="memory of an idle ready connection", unit="KiB", netra=found["netra"],
+            beside=Rival(name="plain", values=found["plain"]),
+            wanted=(Wanted(bound="most", value=1.3, of="ratio"),),
+        )
+    ]  # fmt: skip
 
 
-async def idle_kib(server: Server, people: Sequence[Person]) -> float:
+async def _idle_kib(server: Server, people: Sequence[Person]) -> float:
     """What each of IDLE ready connections adds to the server's resident memory."""
     sockets = await _open(server, people, WARM)
     before = await _settled_bytes(server)
     sockets += await _open(server, people, IDLE)
     after = await _settled_bytes(server)
-    await _close(sockets)
+    for socket in sockets:
+        socket.close()
     return (after - before) / IDLE / 1024
 
 
@@ -58,9 +68,3 @@ async def _settled_bytes(server: Server) -> int:
     await asyncio.sleep(SETTLES_S)
     await asyncio.to_thread(server.collect_garbage)
     return machine.resident_bytes(server.pid)
-
-
-async def _close(sockets: Sequence[Socket]) -> None:
-    for socket in sockets:
-        socket.close()
-    await asyncio.sleep(SETTLES_S)

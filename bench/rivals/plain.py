@@ -1,4 +1,4 @@
-"""What Netra is compared with: the consumer that anybody writes first."""
+"""The consumer that anybody writes first."""
 
 from typing import Any, Final
 

@@ -1,0 +1,46 @@
+"""The floor of the server: an ASGI application without Channels or Django, fed by Valkey itself."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import redis.asyncio
+from redis.asyncio.client import PubSub
+
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+
+
+class RawApplication:
+    """Accepts every socket and sends to all of them whatever is published in one channel."""
+
+    def __init__(self, bus: str, *, channel: str) -> None:
+        self._bus = redis.asyncio.from_url(bus)
+        self._channel = channel
+        self._sockets: set[Send] = set()
+        self._listening: asyncio.Task[None] | None = None
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await send({"type": "http.response.start", "status": 200, "headers": []})
+            await send({"type": "http.response.body", "body": b""})
+            return
+        if self._listening is None:
+            published = self._bus.pubsub()
+            await published.subscribe(self._channel)
+            self._listening = asyncio.create_task(self._listen(published))
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": scope["subprotocols"][0]})
+        self._sockets.add(send)
+        await send({"type": "websocket.send", "text": '{"type":"ready"}'})
+        while (await receive())["type"] != "websocket.disconnect":
+            continue
+        self._sockets.discard(send)
+
+    async def _listen(self, published: PubSub) -> None:
+        async for message in published.listen():
+            if message["type"] != "message":
+                continue
+            event = {"type": "websocket.send", "text": message["data"].decode()}
+            for send in tuple(self._sockets):
+                await send(event)

@@ -1,0 +1,85 @@
+"""A connection's place among those that its user's tier allows."""
+
+from collections.abc import Collection
+from typing import Final
+
+from msgspec import Struct
+
+from accounts.models import User
+from billing import selectors as billing_selectors
+from billing import services as billing
+from billing.batches import Wanted
+from billing.entitlements import Entitlements
+from billing.errors import LimitReached
+from chat import nodes
+from chat.errors import NotAdmitted
+from chat.protocol.codes import CloseCode
+from chat.protocol.frames import ActiveRunRef
+
+FEATURE: Final = "concurrent_connections"
+_SEPARATOR: Final = "/"
+
+
+def key_of(node: str, connection_id: str) -> str:
+    """The key of a connection's place; it says whose process holds it."""
+    return f"{node}{_SEPARATOR}{connection_id}"
+
+
+class Admitted(Struct, frozen=True, kw_only=True):
+    """All that set-up must know of a user, read in one go; `place` is the key of their place."""
+
+    user: User
+    session_key: str
+    place: str
+    entitlements: Entitlements
+    active_runs: list[ActiveRunRef]
+
+
+def take_all(admitted: Collection[Admitted]) -> dict[str, NotAdmitted]:
+    """Hold a place for each until it is given back or lapses; gives, by key, who got none."""
+    wanted = [
+        Wanted(user=one.user.pk, key=one.place, limit=one.entitlements.limits[FEATURE])
+        for one in admitted
+    ]
+    held = billing.reserve_all(feature=FEATURE, wanted=wanted)
+    refused = {}
+    for one in admitted:
+        if one.place not in held:
+            try:
+                _take(one)
+            except NotAdmitted as refusal:
+                refused[one.place] = refusal
+    return refused
+
+
+def _take(one: Admitted) -> None:
+    """Look again where there was no room: what a dead process held is free at once."""
+    _free_the_dead(one.user)
+    try:
+        billing.reserve(
+            user=one.user, feature=FEATURE, amount=1, key=one.place, entitled=one.entitlements
+        )
+    except LimitReached as reached:
+        raise _refusal(one.user, reached) from None
+
+
+def _free_the_dead(user: User) -> None:
+    holders = _holders(user)
+    dead = nodes.silence(set(holders.values())).dead
+    lost = [key for key, node in holders.items() if node in dead]
+    if lost:
+        billing.release_all(keys=lost)
+
+
+def _refusal(user: User, reached: LimitReached) -> NotAdmitted:
+    if nodes.silence(set(_holders(user).values())).suspect:
+        return NotAdmitted(CloseCode.COME_BACK_LATER, "connections of yours may just have ended")
+    return NotAdmitted(
+        CloseCode.TOO_MANY_CONNECTIONS, f"your plan allows {reached.limit} connections at once"
+    )
+
+
+def _holders(user: User) -> dict[str, str]:
+    """Which process holds each of the user's places, by key."""
+    keys = billing_selectors.held_keys(user, feature=FEATURE)
+    return {key: key.partition(_SEPARATOR)[0] for key in keys}

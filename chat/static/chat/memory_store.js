@@ -1,0 +1,17 @@
+// Unanswered sends in the memory of one page: for browsers that let it keep nothing.
+
+export class MemoryStore {
+  #lists = new Map();
+
+  /** The entries of a user, in order. */
+  async read(user_id) {
+    return this.#lists.get(user_id) ?? [];
+  }
+
+  /** Replaces the entries of a user by what `step` makes of them; gives the new ones. */
+  async change(user_id, step) {
+    const entries = step(this.#lists.get(user_id) ?? []);
+    this.#lists.set(user_id, entries);
+    return entries;
+  }
+}

@@ -1,0 +1,10 @@
+// Refusals that hold only for now.
+
+// What the server asks to have again goes out at most so often; with its 2 s between two tries
+// that outlasts a restart of the database.
+export const TRIES_MAX = 20;
+
+/** Whether the server refuses only for now and says when to come again. */
+export function asksForPatience({ type, retryable, retry_after_s }) {
+  return type === "error" && retryable === true && Number.isFinite(retry_after_s);
+}

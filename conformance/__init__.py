@@ -1,0 +1,1 @@
+"""Does a server keep to `netra.v1`? Checks over real sockets, against any URL."""

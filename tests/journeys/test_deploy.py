@@ -1,0 +1,153 @@
+"""A deploy in the middle of answers: everybody reconnects, nothing is lost, no error is shown."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+
+import pytest
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from billing import services as billing
+from billing.tiers import Tier
+from chat.database import in_database
+from chat.models import Event, Message, Node, Run
+from netra.client import ChatClient, ChatConnection, Closed
+from netra.client.thread import Thread
+from tests.chat.sockets import session_of
+from tests.journeys.conftest import UNHURRIED, Person, new_person
+from tests.journeys.transcript import EXPORT
+from tests.servers import Servers
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+
+ENDS_WITHIN_S = 120
+
+
+def cookie_of_a_payer(name: str) -> str:
+    person: Person = new_person(name)
+    billing.grant(
+        user=person.user,
+        kind="subscription",
+        tier=Tier.MID,
+        starts_at=timezone.now(),
+        ends_at=None,
+        reason="paid",
+        actor=None,
+    )
+    return f"sessionid={session_of(person.user)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A client that follows one streaming answer."""
+
+    client: ChatClient
+    thread_id: str
+
+    @property
+    def thread(self) -> Thread:
+        return self.client.thread(self.thread_id)
+
+    @property
+    def end(self) -> str | None:
+        """How the run has ended, if it has."""
+        ends = [event for event in self.thread.events if event.type == "agent_completed"]
+        return str(ends[0].data["status"]) if ends else None
+
+
+@asynccontextmanager
+async def readers(servers: Servers, *, people: int, each: int) -> AsyncIterator[list[Reader]]:
+    """Connected clients, `each` a person, all of whom follow the person's streaming answer."""
+    async with AsyncExitStack() as stack:
+        made: list[Reader] = []
+        for number in range(people):
+            cookie = await in_database(cookie_of_a_payer, f"payer{number}")
+            mine = [
+                await stack.enter_async_context(ChatClient(servers.base_url, cookie=cookie))
+                for _ in range(each)
+            ]
+            ack = await mine[0].send(EXPORT)
+            for client in mine[1:]:
+                await client.follow(ack.thread_id, after_seq=0)
+            made += [Reader(client, ack.thread_id) for client in mine]
+        yield made
+
+
+def assert_all_of_it(reader: Reader) -> None:
+    thread = reader.thread
+    log = Event.objects.filter(thread__public_id=reader.thread_id).order_by("seq")
+    assert [event.seq for event in thread.events] == list(log.values_list("seq", flat=True))
+    run = Run.objects.get(thread__public_id=reader.thread_id)
+    stored = Message.objects.get(run=run, role="assistant").text
+    assert thread.text_of(run.public_id) == stored
+    assert not any("error" in event.data for event in thread.events)
+
+
+async def deploy(servers: Servers) -> None:
+    """New worker beside the old one, then the web process: what a deployment tool does."""
+    for name, start in (("worker", servers.start_worker), ("web", servers.start_web)):
+        process = servers.terminate(name)
+        # uvicorn ends by the signal it was sent, once it has shut down.
+        assert await asyncio.to_thread(process.wait, 20) in (0, -signal.SIGTERM)
+        await asyncio.to_thread(start)
+
+
+async def deployed_under(servers: Servers, *, people: int, each: int) -> None:
+    await asyncio.to_thread(lambda: servers.start(**UNHURRIED))
+    async with readers(servers, people=people, each=each) as made:
+        assert any(one.end is None for one in made), "nothing streams any more"
+        await deploy(servers)
+        async with asyncio.timeout(ENDS_WITHIN_S):
+            while any(one.end is None for one in made):
+                await asyncio.sleep(0.2)
+        assert {one.end for one in made} == {"completed"}
+        assert min(one.client.times_ready for one in made) >= 2
+        for one in made:
+            await in_database(assert_all_of_it, one)
+
+
+async def test_a_deploy_under_streaming_sockets_loses_nothing(servers: Servers) -> None:
+    await deployed_under(servers, people=4, each=5)
+
+
+@pytest.mark.chaos
+async def test_a_deploy_under_two_hundred_streaming_sockets_loses_nothing(
+    servers: Servers,
+) -> None:
+    await deployed_under(servers, people=20, each=10)
+
+
+def drain(*arguments: str) -> None:
+    call_command("drain", *arguments, verbosity=0)
+
+
+# daphne cannot send 1012.
+@pytest.mark.parametrize(("server", "code"), [("uvicorn", 1012), ("daphne", 4012)])
+async def test_a_drained_process_sends_everybody_away_until_told_otherwise(
+    servers: Servers, person: Person, server: str, code: int
+) -> None:
+    await asyncio.to_thread(lambda: servers.start(NETRA_SERVER=server))
+    cookie = await asyncio.to_thread(person.cookie, servers)
+    async with ChatConnection.open(servers.base_url, cookie=cookie) as socket:
+        await socket.until("ready")
+        draining = asyncio.create_task(in_database(drain, "--within", "20"))
+        assert (await socket.until("drain"))["reconnect_after_ms"] >= 0
+        with pytest.raises(Closed) as closed:
+            await socket.until("nothing")
+        assert closed.value.code == code
+        await draining
+    assert not await asyncio.to_thread(servers.answers, "/health/ready")
+    async with ChatConnection.open(servers.base_url, cookie=cookie) as late:
+        with pytest.raises(Closed) as closed:
+            await late.until("ready")
+        assert closed.value.code == code
+    await in_database(drain, "--cancel")
+    await asyncio.sleep(1.5)
+    async with ChatConnection.open(servers.base_url, cookie=cookie) as again:
+        await again.until("ready")
+    with pytest.raises(CommandError, match="no web process beats under the name nobody"):
+        await in_database(drain, "nobody")
+    assert await in_database(Node.objects.count) == 1
