@@ -17,6 +17,11 @@ _SESSIONS: Final = """
 SELECT session_key, session_data FROM django_session
 WHERE session_key = ANY(%s) AND expire_date > now()
 """
+_ENDED: Final = """
+SELECT key FROM unnest(%s::text[]) AS key WHERE NOT EXISTS (
+    SELECT FROM django_session WHERE session_key = key AND expire_date > now()
+)
+"""
 
 
 class Holder(Struct, frozen=True, kw_only=True):
@@ -41,6 +46,13 @@ def holders(keys: Collection[str]) -> dict[str, Holder]:
         for key, data in sessions.items()
         if (user := users.get(_user_of(data) or 0)) is not None
     }
+
+
+def ended(keys: Collection[str]) -> set[str]:
+    """Those of the sessions that are there no more, however they went."""
+    with connection.cursor() as cursor:
+        cursor.execute(_ENDED, [list(keys)])
+        return {key for (key,) in cursor.fetchall()}
 
 
 def _user_of(data: dict[str, Any]) -> int | None:

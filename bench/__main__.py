@@ -4,6 +4,7 @@ Without a section it measures all of them; a wrong one is answered with their na
 """
 
 import secrets
+import signal
 import subprocess
 import sys
 import tempfile
@@ -33,6 +34,8 @@ def environment(var: Path) -> dict[str, str | None]:
 
 
 def main() -> int:
+    # Leave by the way that cleans up.
+    signal.signal(signal.SIGTERM, lambda _number, _frame: sys.exit(143))
     with tempfile.TemporaryDirectory(prefix="netra-bench-") as folder:
         var = Path(folder)
         with env.override(**environment(var)), engines.running([Postgres(var), Valkey(var)]):

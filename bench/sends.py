@@ -6,7 +6,6 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Final
 
-import msgspec
 from django.conf import settings
 from psycopg import AsyncConnection
 
@@ -16,37 +15,38 @@ from bench.servers import Server
 from bench.table import Rival, Row
 from bench.wire import Socket
 from chat.database import in_database
-from chat.models import Thread
 from chat.protocol.events import MessageCreated, encode_data
-from chat.services import RUN_FEATURE, RUN_QUEUE, RUN_TASK
-from netra.ids import MessageID, RunID
+from chat.services import MESSAGE_FEATURE, RUN_FEATURE
+from chat.turns import RUN_QUEUE, RUN_TASK, SLOT_FEATURE
+from netra.ids import MessageID, RunID, ThreadID
 
 TEXT: Final = "What is 6 * 7?"
 PEOPLE: Final = 50
 REPEATS: Final = 3
 RUN_S: Final = 3.0
-# A thread takes fifty waiting runs, and nobody runs them here.
-SENDS_A_THREAD: Final = 40
+FEATURES: Final = [RUN_FEATURE, MESSAGE_FEATURE, SLOT_FEATURE]
 
-# Every row that one send writes, in as few statements as they take.
+# Every row that one send to a new thread writes, in as few statements as they take.
 _STATEMENTS: Final = (
     """
-    WITH head AS (
-        UPDATE chat_thread SET head = head + 1, updated_at = now() WHERE id = %(thread)s
-        RETURNING id, head
+    WITH thread AS (
+        INSERT INTO chat_thread (public_id, user_id, title, head, created_at, updated_at)
+        VALUES (%(thread)s, %(user)s, %(text)s, 1, now(), now()) RETURNING id
     )
     INSERT INTO chat_event (thread_id, seq, type, ts, data)
-    SELECT id, head, 'message_created', now(), %(data)s FROM head
+    SELECT id, 1, 'message_created', now(), %(data)s FROM thread
     """,
     """
     INSERT INTO billing_reservation
         (key, user_id, feature, period_start, amount, state, lapses_at, created_at)
-    VALUES (%(run)s, %(user)s, %(feature)s, date_trunc('month', now()), 1, 'held',
-        now() + interval '45 s', now())
+    SELECT feature || %(run)s, %(user)s, feature, date_trunc('month', now()), 1, 'held',
+        now() + interval '45 s', now()
+    FROM unnest(%(features)s::text[]) AS feature
     """,
     """
     INSERT INTO billing_usagecounter (user_id, feature, period_start, used, reserved, "limit")
-    VALUES (%(user)s, %(feature)s, date_trunc('month', now()), 0, 1, 50000)
+    SELECT %(user)s, feature, date_trunc('month', now()), 0, 1, 50000
+    FROM unnest(%(features)s::text[]) AS feature
     ON CONFLICT (user_id, feature, period_start)
     DO UPDATE SET reserved = billing_usagecounter.reserved + 1
     """,
@@ -54,23 +54,25 @@ _STATEMENTS: Final = (
     WITH job AS (
         INSERT INTO procrastinate_jobs (queue_name, task_name, priority, args)
         VALUES (%(queue)s, %(task)s, 0, jsonb_build_object('run_id', %(run)s::text)) RETURNING id
+    ), thread AS (
+        SELECT id FROM chat_thread WHERE public_id = %(thread)s
     ), run AS (
-        INSERT INTO chat_run (public_id, thread_id, user_id, state, attempt, handovers, trigger,
-            agent_name, model, job_id, partial_text, history, history_length, usage, created_at)
-        SELECT %(run)s, %(thread)s, %(user)s, 'queued', 0, 0, 'send', '', '', id, '', '', 0, '{}',
-            now() FROM job RETURNING id
+        INSERT INTO chat_run (public_id, thread_id, user_id, state, attempt, handovers, waits,
+            trigger, agent_name, model, job_id, partial_text, history, history_length, usage,
+            created_at)
+        SELECT %(run)s, thread.id, %(user)s, 'queued', 0, 0, 0, 'send', '', '', job.id, '', '', 0,
+            '{}', now() FROM job, thread RETURNING id, thread_id
     )
     INSERT INTO chat_message (public_id, thread_id, user_id, run_id, role, text, seq, client_id,
         request_digest, created_at)
-    SELECT %(message)s, %(thread)s, %(user)s, run.id, 'user', %(text)s, thread.head, %(message)s,
-        '', now()
-    FROM run, chat_thread AS thread WHERE thread.id = %(thread)s
+    SELECT %(message)s, thread_id, %(user)s, id, 'user', %(text)s, 1, %(message)s, '', now()
+    FROM run
     """,
 )
 
 
-# One message stored by one connection, the number-th of it.
-Step = Callable[[int], Awaitable[None]]
+# One message stored by one connection.
+Step = Callable[[], Awaitable[None]]
 
 
 async def rows() -> list[Row]:
@@ -99,10 +101,9 @@ async def inserts_a_second(people: Sequence[Person]) -> float:
     connections = [
         await AsyncConnection.connect(settings.DATABASE_URL, autocommit=True) for _ in people
     ]
-    threads = [await in_database(person.new_thread) for person in people]
     steps = [
-        _inserter(connection, thread)
-        for connection, thread in zip(connections, threads, strict=True)
+        _inserter(connection, person)
+        for connection, person in zip(connections, people, strict=True)
     ]
     rate = await _rate(steps)
     for connection in connections:
@@ -117,31 +118,26 @@ async def _ready(server: Server, person: Person) -> Socket:
 
 
 def _sender(socket: Socket) -> Step:
-    thread_id: str | None = None
-
-    async def send(number: int) -> None:
-        nonlocal thread_id
-        wanted = None if number % SENDS_A_THREAD == 0 else thread_id
+    async def send() -> None:
         client_id = secrets.token_hex(12)
-        socket.send(type="send", client_id=client_id, thread_id=wanted, text=TEXT)
-        ack = msgspec.json.decode(await socket.until("ack"))
-        thread_id = ack["thread_id"]
+        socket.send(type="send", client_id=client_id, thread_id=None, text=TEXT)
+        await socket.until("ack")
 
     return send
 
 
-def _inserter(connection: AsyncConnection[Any], thread: Thread) -> Step:
-    async def insert(_number: int) -> None:
+def _inserter(connection: AsyncConnection[Any], person: Person) -> Step:
+    async def insert() -> None:
         message_id = MessageID.new()
         data = encode_data(MessageCreated(message_id=message_id, role="user", text=TEXT))
         values = {
-            "thread": thread.pk,
-            "user": thread.user_id,
+            "thread": str(ThreadID.new()),
+            "user": person.user.pk,
             "message": str(message_id),
             "run": str(RunID.new()),
             "text": TEXT,
             "data": data,
-            "feature": RUN_FEATURE,
+            "features": FEATURES,
             "queue": RUN_QUEUE,
             "task": RUN_TASK,
         }
@@ -159,7 +155,7 @@ async def _rate(steps: Sequence[Step]) -> float:
     async def repeat(step: Step) -> int:
         number = 0
         while time.perf_counter() < deadline:
-            await step(number)
+            await step()
             number += 1
         return number
 

@@ -18,7 +18,7 @@ SMALL_BYTES: Final = 64 * 1024
 
 
 class SocketClosed(Exception):
-    """The server closed the socket, or did not open it."""
+    """The server closed the socket, or did not open it; says what came last."""
 
 
 class Socket(asyncio.Protocol):
@@ -32,6 +32,7 @@ class Socket(asyncio.Protocol):
         self._request = request
         self._rest = b""
         self._opening = True
+        self._last_word = "nothing"
         self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     @staticmethod
@@ -71,6 +72,7 @@ class Socket(asyncio.Protocol):
                 self._rest = data
                 return
             if not data.startswith(b"HTTP/1.1 101"):
+                self._last_word = data[:at].decode("latin-1")
                 self._transport.close()
                 return
             self._opening, self.is_open = False, True
@@ -102,7 +104,7 @@ class Socket(asyncio.Protocol):
             while True:
                 frame = await self._waiting.get()
                 if frame is None:
-                    raise SocketClosed
+                    raise SocketClosed(self._last_word)
                 if frame.startswith(opening):
                     return frame
 
@@ -122,6 +124,7 @@ class Socket(asyncio.Protocol):
         if opcode == PING:
             self._write(PONG, payload)
         elif opcode == CLOSE:
+            self._last_word = f"{int.from_bytes(payload[:2])} {payload[2:].decode()}"
             self._transport.close()
 
     def _write(self, opcode: int, payload: bytes) -> None:

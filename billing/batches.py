@@ -15,12 +15,12 @@ WITH mine AS (
 UPDATE billing_reservation AS held SET lapses_at = %(lapses_at)s
 FROM mine WHERE held.id = mine.id RETURNING held.key
 """
-_RELEASE = """
+_CLOSE = """
 WITH mine AS (
     SELECT id, state FROM billing_reservation
     WHERE key = ANY(%(keys)s) AND state IN ('held', 'lapsed') ORDER BY id FOR UPDATE
 ), closed AS (
-    UPDATE billing_reservation AS one SET state = 'released' FROM mine WHERE one.id = mine.id
+    UPDATE billing_reservation AS one SET state = %(state)s FROM mine WHERE one.id = mine.id
     RETURNING one.user_id, one.feature, one.period_start, one.amount, mine.state AS before
 )
 SELECT user_id, feature, period_start, sum(amount)::bigint FROM closed
@@ -122,7 +122,16 @@ def renew(keys: Collection[str], *, lapses_at: datetime) -> set[str]:
 
 def release(keys: Collection[str]) -> None:
     """Close all of them, and count back what they held."""
+    _close(keys, state="released")
+
+
+def lapse(keys: Collection[str]) -> None:
+    """Count back what they held; whoever holds one after all may take it again."""
+    _close(keys, state="lapsed")
+
+
+def _close(keys: Collection[str], *, state: str) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(_RELEASE, {"keys": list(keys)})
+        cursor.execute(_CLOSE, {"keys": list(keys), "state": state})
         for user, feature, period_start, amount in cursor.fetchall():
             cursor.execute(_GIVE_BACK, [amount, user, feature, period_start])

@@ -199,6 +199,14 @@ def release_all(*, keys: Collection[str]) -> None:
     batches.release(keys)
 
 
+def lapse_all(*, keys: Collection[str]) -> None:
+    """Take many reservations from holders that seem gone, in one transaction.
+
+    One that is there after all finds out when it renews, and takes its place again or is refused.
+    """
+    batches.lapse(keys)
+
+
 def settle(*, key: str, amount: int) -> None:
     """Close a reservation with what was used of it: less gives the rest back, 0 gives all back.
 
@@ -226,6 +234,7 @@ def release(*, key: str) -> None:
 def prune_usage() -> int:
     """Forget minutes long over and keys closed for 7 days, some at a time; answers how many."""
     before = timezone.now() - CLOSED_KEPT
+    _lapse_abandoned(before)
     minutes = [name for name, window in WINDOWS.items() if window is Window.MINUTE]
     over = UsageCounter.objects.filter(feature__in=minutes, period_start__lt=before, reserved=0)
     closed = Reservation.objects.filter(created_at__lt=before).exclude(state=Reservation.State.HELD)
@@ -236,6 +245,14 @@ def prune_usage() -> int:
         pk__in=list(closed.values_list("pk", flat=True)[:SWEEP_ROWS_MAX])
     ).delete()
     return minutes_gone + keys_gone
+
+
+def _lapse_abandoned(before: datetime) -> None:
+    """Count back what nobody renewed for so long: a killed process leaves a place a socket."""
+    held = Reservation.objects.filter(state=Reservation.State.HELD, lapses_at__lt=before)
+    keys = list(held.values_list("key", flat=True)[:SWEEP_ROWS_MAX])
+    if keys:
+        batches.lapse(keys)
 
 
 def _take(wanted: Reservation, entitled: Entitlements | None) -> Reservation:

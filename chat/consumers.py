@@ -203,6 +203,7 @@ class ChatConsumer(AsyncConsumer):
             async with asyncio.timeout(SETUP_LIMIT_S):
                 await self._become_ready()
         except NotAdmitted as refused:
+            self.place = ""
             await self.close(refused.code, refused.reason)
         except TimeoutError:
             self.machine.force_fail("set-up took too long")
@@ -216,9 +217,10 @@ class ChatConsumer(AsyncConsumer):
             await self.close(CloseCode.COME_BACK_LATER, "set-up failed")
 
     async def _become_ready(self) -> None:
-        place = places.key_of(NODE.name, self.connection_id)
-        admitted = await DOOR.admit(Asked(scope=self.asgi, place=place))
-        self.place = admitted.place
+        # Known before it is held: whoever is cancelled with the answer on its way, or whose answer
+        # was lost after the commit, gives it back all the same.
+        self.place = places.key_of(NODE.name, self.connection_id)
+        admitted = await DOOR.admit(Asked(scope=self.asgi, place=self.place))
         user = admitted.user
         user_id = UserID(user.public_id)
         self.machine.identify(user_id)
@@ -275,6 +277,8 @@ class ChatConsumer(AsyncConsumer):
         self.outbound.put(frame, MessagePriority.NORMAL)
 
     def on_services(self, services: Services) -> None:
+        if not self.machine.is_operational:
+            return  # `ready` is still to come and says it, or nothing is said any more
         self.machine.transition_to(self._resting_state())
         self._put(State(services=services), MessagePriority.CRITICAL)
 
@@ -289,6 +293,10 @@ class ChatConsumer(AsyncConsumer):
 
     def on_access_changed(self) -> None:
         self._spawn(self._check_access())
+
+    @property
+    def session_key(self) -> str:
+        return self.admitted.session_key if self.admitted else ""
 
     async def _check_access(self) -> None:
         try:

@@ -13,7 +13,15 @@ from accounts.models import User
 from chat import services
 from chat.errors import ChatError
 from chat.models import DeadLetter, LetterState
-from chat.protocol.frames import AnyClientFrame, FrameRefused, Send, Stop, decode, encode_value
+from chat.protocol.frames import (
+    Answered,
+    AnyClientFrame,
+    FrameRefused,
+    Send,
+    Stop,
+    decode,
+    encode_value,
+)
 from chat.services import Outgoing
 from netra import env
 
@@ -87,7 +95,7 @@ def keep(
         return DeadLetter.objects.create(
             user=user,
             connection_id=connection_id,
-            client_id=frame.client_id if isinstance(frame, Send | Stop) else None,
+            client_id=frame.client_id if isinstance(frame, Answered) else None,
             frame_type=str(frame.__struct_config__.tag),
             frame=text,
             attempts=attempts,

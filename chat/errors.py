@@ -27,6 +27,14 @@ class ClientIDReused(ChatError):
     """The `client_id` was used before for another message."""
 
 
+class NotNewest(ChatError):
+    """Only the newest answer of a thread is made again, and only once it has ended."""
+
+
+class AlreadyDecided(ChatError):
+    """The call waits for no decision: it was decided otherwise, or its time is over."""
+
+
 class QueueFull(ChatError):
     """The thread has as many waiting runs as it may."""
 

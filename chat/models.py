@@ -8,7 +8,7 @@ from django.db import models
 from django.db.models.functions import MD5
 from django.utils import timezone
 
-from chat.runs.lifecycle import ACTIVE, UNFINISHED, RunState
+from chat.runs.lifecycle import ACTIVE, UNFINISHED, CallState, RunState
 from netra.ids import FileID, MessageID, PublicID, RunID, ThreadID
 
 
@@ -102,7 +102,15 @@ class Run(models.Model):
     attempt = models.PositiveSmallIntegerField(default=0)
     # Attempts that a worker gave back as it shut down; they do not count as failures.
     handovers = models.PositiveSmallIntegerField(default=0)
+    # How often it has waited for an approval; each time it takes its place anew.
+    waits = models.PositiveSmallIntegerField(default=0)
     trigger = models.CharField(max_length=16, default="send")
+    # The message that it answers once more; of a first answer that is the message with this run.
+    question = models.ForeignKey(
+        "chat.Message", on_delete=models.CASCADE, null=True, related_name="further_runs"
+    )
+    # Of the frame that asked for a further answer, which a repeat finds by it.
+    client_id = models.CharField(max_length=64, null=True)
     agent_name = models.CharField(max_length=64, blank=True)
     model = models.CharField(max_length=128, blank=True)
     job_id = models.BigIntegerField(null=True)
@@ -127,6 +135,7 @@ class Run(models.Model):
                 condition=models.Q(state__in=sorted(ACTIVE)),
                 name="run_one_active_per_thread",
             ),
+            models.UniqueConstraint("user", "client_id", name="run_client_id_once"),
             models.CheckConstraint(
                 condition=models.Q(state__in=sorted(UNFINISHED), ended_at=None)
                 | (~models.Q(state__in=sorted(UNFINISHED)) & ~models.Q(ended_at=None)),
@@ -154,7 +163,11 @@ class ToolCall(models.Model):
     call_id = models.CharField(max_length=128)
     tool_name = models.CharField(max_length=128)
     args = models.TextField()
-    status = models.CharField(max_length=16, default="running")
+    status = models.CharField(
+        max_length=16, choices=[(s.value, s.value) for s in CallState], default=CallState.RUNNING
+    )
+    # Until then the user may decide about a call that waits for them.
+    expires_at = models.DateTimeField(null=True)
     result = models.TextField(blank=True)
     error = models.JSONField(null=True)
     started_at = models.DateTimeField(default=timezone.now)

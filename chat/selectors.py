@@ -13,10 +13,10 @@ from msgspec import Struct
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from chat.models import Event, File, Message, Role, Run, Thread, ToolCall, public_id
-from chat.protocol.events import AgentThinking, Fault, FileRef, timestamp
+from chat.protocol.events import AgentThinking, ApprovalResolved, Fault, FileRef, timestamp
 from chat.protocol.frames import ActiveRunRef, ThreadRow
 from chat.protocol.snapshots import ActiveRun, MessageView, QueuedRun, Snapshot, ToolCallView
-from chat.runs.lifecycle import ACTIVE, UNFINISHED, RunState
+from chat.runs.lifecycle import ACTIVE, UNFINISHED, CallState, RunState
 from netra.ids import FileID, ThreadID
 
 SNAPSHOT_MESSAGES_MAX: Final = 100
@@ -24,12 +24,14 @@ SNAPSHOT_MESSAGES_MAX: Final = 100
 SNAPSHOT_CHARS_MAX: Final = 600_000
 THREADS_LISTED_MAX: Final = 100
 WORKER_SILENCE_S: Final = 4.0
-# Of all the users that are asked for together.
-ACTIVE_RUNS_MAX: Final = 5_000
+ACTIVE_RUNS_MAX: Final = 500
 _ACTIVE_RUNS: Final = """
-SELECT run.user_id, thread.public_id, run.public_id
-FROM chat_run AS run JOIN chat_thread AS thread ON thread.id = run.thread_id
-WHERE run.user_id = ANY(%s) AND run.state = ANY(%s) ORDER BY run.id LIMIT %s
+SELECT asked.id, found.thread, found.run
+FROM unnest(%s::bigint[]) AS asked (id) CROSS JOIN LATERAL (
+    SELECT thread.public_id AS thread, run.public_id AS run, run.id
+    FROM chat_run AS run JOIN chat_thread AS thread ON thread.id = run.thread_id
+    WHERE run.user_id = asked.id AND run.state = ANY(%s) ORDER BY run.id LIMIT %s
+) AS found ORDER BY found.id
 """
 
 
@@ -68,7 +70,7 @@ def thread_row(*, thread: int) -> ThreadRow:
 
 
 def active_runs(users: Collection[int]) -> dict[int, list[ActiveRunRef]]:
-    """The unfinished runs of each user, oldest first, bounded."""
+    """The unfinished runs of each user, oldest first, ACTIVE_RUNS_MAX of each at most."""
     found: dict[int, list[ActiveRunRef]] = {user: [] for user in users}
     with connection.cursor() as cursor:
         cursor.execute(_ACTIVE_RUNS, [list(users), sorted(UNFINISHED), ACTIVE_RUNS_MAX])
@@ -120,7 +122,9 @@ def snapshot(*, thread: int) -> Snapshot:
         )
         kept = _within_budget(newest[:SNAPSHOT_MESSAGES_MAX])
         waiting = Run.objects.filter(thread_id=thread, state__in=sorted(UNFINISHED))
-        unfinished = list(waiting.prefetch_related("messages").order_by("pk"))
+        unfinished = list(
+            waiting.select_related("question").prefetch_related("messages").order_by("pk")
+        )
         answered = {message.run for message in kept if message.role == Role.ASSISTANT}
         runs = {run for run in (*answered, *unfinished) if run is not None}
         work = _work_of(thread, runs)
@@ -178,19 +182,25 @@ class _Work(Struct, kw_only=True):
 def _work_of(thread: int, runs: Iterable[Run]) -> dict[str, _Work]:
     """Thoughts and tool calls of these runs of one thread, by the run's public id."""
     work = {run.public_id: _Work() for run in runs}
+    decisions: dict[tuple[str, str], dict[str, Any]] = {}
+    told = Event.objects.filter(
+        thread_id=thread, run_id__in=work, type__in=(AgentThinking.type, ApprovalResolved.type)
+    ).order_by("seq")
+    for run_id, kind, encoded in told.values_list("run_id", "type", "data"):
+        data = msgspec.json.decode(encoded)
+        if kind == AgentThinking.type:
+            work[run_id or ""].thoughts.append(data["text"])
+        else:
+            decisions[run_id or "", data["call_id"]] = data
     calls = ToolCall.objects.filter(run__public_id__in=work).select_related("run").order_by("pk")
     for call in calls:
         mine = work[call.run.public_id]
-        mine.calls = (*mine.calls, _call_view(call))
-    thoughts = Event.objects.filter(
-        thread_id=thread, run_id__in=work, type=AgentThinking.type
-    ).order_by("seq")
-    for run_id, data in thoughts.values_list("run_id", "data"):
-        work[run_id or ""].thoughts.append(msgspec.json.decode(data)["text"])
+        decided = decisions.get((call.run.public_id, call.call_id))
+        mine.calls = (*mine.calls, _call_view(call, decided))
     return work
 
 
-def _call_view(call: ToolCall) -> ToolCallView:
+def _call_view(call: ToolCall, decided: dict[str, Any] | None) -> ToolCallView:
     return ToolCallView(
         call_id=call.call_id,
         tool_name=call.tool_name,
@@ -199,6 +209,11 @@ def _call_view(call: ToolCall) -> ToolCallView:
         elapsed_ms=call.elapsed_ms,
         result=msgspec.Raw(call.result.encode()) if call.result else msgspec.UNSET,
         error=call.error if call.error else msgspec.UNSET,
+        expires_at=timestamp(call.expires_at)
+        if call.expires_at and call.status == CallState.WAITING
+        else msgspec.UNSET,
+        decision=decided["decision"] if decided else msgspec.UNSET,
+        edited="args" in decided if decided else msgspec.UNSET,
     )
 
 
@@ -249,7 +264,9 @@ def _queued_runs(unfinished: Sequence[Run]) -> list[QueuedRun]:
     waiting = [run for run in unfinished if run.state == RunState.QUEUED]
     return [
         QueuedRun(
-            run_id=run.public_id, message_id=run.messages.all()[0].public_id, position=position
+            run_id=run.public_id,
+            message_id=(run.question or run.messages.all()[0]).public_id,
+            position=position,
         )
         for position, run in enumerate(waiting, start=1)
     ]

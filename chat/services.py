@@ -14,13 +14,15 @@ from procrastinate.contrib.django import app as jobs
 from accounts.models import User
 from accounts.selectors import must_verify_email
 from billing import services as billing
+from billing.entitlements import Entitlements
 from billing.selectors import entitlements_of
-from chat import selectors
+from chat import selectors, turns
 from chat.delivery import bell, log
 from chat.errors import (
     AddressUnverified,
     ClientIDReused,
     FileNotFound,
+    NotNewest,
     QueueFull,
     RunNotFound,
     ThreadNotFound,
@@ -49,8 +51,6 @@ TITLE_CHARS: Final = 60
 # The billing feature that one run uses up.
 RUN_FEATURE: Final = "runs_month"
 MESSAGE_FEATURE: Final = "messages_minute"
-RUN_QUEUE: Final = "runs"
-RUN_TASK: Final = "chat.runs.tasks.execute_run"
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -110,6 +110,47 @@ def stop_run(*, user: User, run_id: str) -> Run:
     return run
 
 
+def answer_again(*, user: User, client_id: str, run_id: str) -> tuple[Run, bool]:
+    """Begin a further answer to a thread's newest question, which stays as it is, like its answer.
+
+    Gives the new run, and whether the same frame made it before. Raises RunNotFound, NotNewest,
+    AddressUnverified, and billing's LimitReached.
+    """
+    known = public_id(RunID, run_id)
+    mine = Run.objects.filter(user=user).select_related("thread", "question", "user")
+    with transaction.atomic():
+        first = mine.filter(public_id=known).first() if known else None
+        if first is None:
+            raise RunNotFound
+        # From here on nobody adds a run to the thread, nor begins the same one twice.
+        Thread.objects.select_for_update().get(pk=first.thread_id)
+        made = mine.filter(client_id=client_id).first()
+        if made is not None:
+            return made, True
+        newest = Run.objects.filter(thread=first.thread).order_by("-pk").first()
+        if newest != first or RunState(first.state) not in TERMINAL:
+            raise NotNewest
+        return _answer_again(user, first, client_id), False
+
+
+def _answer_again(user: User, first: Run, client_id: str) -> Run:
+    _require_verified(user)
+    question = first.question or first.messages.get(role=Role.USER)
+    new_id = new_run_id()
+    entitled = _use_limits(user, run_id=new_id, message_id=f"again/{new_id}")
+    run = Run.objects.create(
+        public_id=new_id,
+        thread=first.thread,
+        user=user,
+        question=question,
+        client_id=client_id,
+        trigger="retry" if first.state == RunState.FAILED else "regenerate",
+    )
+    _begin_run(run, message_id=question.public_id, entitled=entitled)
+    publish_thread_row(thread=first.thread_id, user_id=user.public_id)
+    return run
+
+
 def store_file(*, user: User, name: str, content: "DjangoFile[bytes]") -> File:
     """Keep an uploaded file for a later message of this user; raises TooManyFiles."""
     if File.objects.filter(user=user, message=None).count() >= UNSENT_FILES_MAX:
@@ -129,23 +170,6 @@ def drop_unsent_files() -> int:
         if File.objects.filter(pk=file.pk, message=None).delete()[0]:
             file.content.delete(save=False)
     return len(dropped)
-
-
-def begin_next_run(*, thread: int) -> None:
-    """Defer the job of the run that waits longest, inside the transaction that freed the thread."""
-    if Run.objects.filter(thread_id=thread, state__in=sorted(ACTIVE)).exists():
-        return
-    waiting = Run.objects.filter(thread_id=thread, state=RunState.QUEUED).order_by("pk")
-    # Never waited for: whoever holds it claims or ends it, and looks for the next one itself.
-    run = waiting.select_for_update(skip_locked=True, no_key=True).first()
-    if run is not None and run.job_id is None:
-        defer_run(run)
-
-
-def defer_run(run: Run) -> None:
-    """Put the run's job on the queue, inside the caller's transaction."""
-    run.job_id = _defer(run.public_id)
-    Run.objects.filter(pk=run.pk).update(job_id=run.job_id)
 
 
 def publish_thread_row(*, thread: int, user_id: str) -> None:
@@ -171,7 +195,7 @@ def end_waiting_run(run: Run, *, state: RunState) -> bool:
         ],
     )
     billing.release(key=run.public_id)
-    begin_next_run(thread=run.thread_id)
+    turns.end(run)
     publish_thread_row(thread=run.thread_id, user_id=run.user.public_id)
     return True
 
@@ -198,11 +222,7 @@ def _posted_before(user: User, message: Outgoing) -> Posted | None:
 
 
 def _post(user: User, message: Outgoing) -> Posted:
-    if must_verify_email(user):
-        # A socket's user was read when it opened; they may have verified since, in another tab.
-        user.refresh_from_db(fields=["verified_at"])
-        if must_verify_email(user):
-            raise AddressUnverified
+    _require_verified(user)
     files = selectors.files_of(user=user.pk, file_ids=message.files)
     if len(files) != len(set(message.files)):
         raise FileNotFound
@@ -213,8 +233,9 @@ def _post(user: User, message: Outgoing) -> Posted:
             _stop(active)
     message_id = new_message_id()
     stored = _append_question(thread, message_id, message, files)
-    _use_limits(user, run_id=run_id, message_id=message_id)
-    run = _begin_run(user, thread, run_id=run_id, message_id=message_id)
+    entitled = _use_limits(user, run_id=run_id, message_id=message_id)
+    run = Run.objects.create(public_id=run_id, thread=thread, user=user)
+    _begin_run(run, message_id=message_id, entitled=entitled)
     row = Message.objects.create(
         public_id=message_id,
         thread=thread,
@@ -242,12 +263,21 @@ def _post(user: User, message: Outgoing) -> Posted:
     )
 
 
-def _use_limits(user: User, *, run_id: str, message_id: str) -> None:
+def _use_limits(user: User, *, run_id: str, message_id: str) -> Entitlements:
     """Hold a run and count a message; after the thread's row, as in every writer."""
     entitled = entitlements_of(user)
     # In billing's order of limits.
     billing.reserve(user=user, feature=RUN_FEATURE, amount=1, key=run_id, entitled=entitled)
     billing.consume(user=user, feature=MESSAGE_FEATURE, amount=1, key=message_id, entitled=entitled)
+    return entitled
+
+
+def _require_verified(user: User) -> None:
+    if must_verify_email(user):
+        # A socket's user was read when it opened; they may have verified since, in another tab.
+        user.refresh_from_db(fields=["verified_at"])
+        if must_verify_email(user):
+            raise AddressUnverified
 
 
 def _append_question(
@@ -266,30 +296,25 @@ def _append_question(
     return stored
 
 
-def _begin_run(user: User, thread: Thread, *, run_id: str, message_id: str) -> Run:
-    """Make the run with its job, or let it wait for those ahead of it.
+def _begin_run(run: Run, *, message_id: str, entitled: Entitlements) -> None:
+    """Give a new run its job, or let it wait for those ahead of it.
 
-    The append before holds the thread's row: what is read here sees every earlier run.
+    The caller holds the thread's row: what is read here sees every earlier run.
     """
-    ahead = Run.objects.filter(thread=thread, state__in=sorted(UNFINISHED)).count()
+    others = Run.objects.filter(thread=run.thread, state__in=sorted(UNFINISHED))
+    ahead = others.exclude(pk=run.pk).count()
     if ahead > QUEUED_RUNS_MAX:
         raise QueueFull
-    job_id = None if ahead else _defer(run_id)
-    run = Run.objects.create(public_id=run_id, thread=thread, user=user, job_id=job_id)
-    if ahead:
-        queued = RunQueued(message_id=message_id, position=ahead)
-        log.append(
-            thread=thread.pk,
-            thread_id=thread.public_id,
-            events=[NewEvent(data=queued, run_id=run_id)],
-        )
-    return run
-
-
-def _defer(run_id: str) -> int:
-    task = jobs.configure_task(RUN_TASK, queue=RUN_QUEUE, allow_unknown=True)
-    job_id: int = task.defer(run_id=run_id)
-    return job_id
+    if ahead == 0 and turns.begin(run, entitled=entitled):
+        return
+    # Of the thread, or else of all that the user has waiting.
+    waiting = Run.objects.filter(user=run.user, state=RunState.QUEUED, job_id=None)
+    queued = RunQueued(message_id=message_id, position=ahead or waiting.count())
+    log.append(
+        thread=run.thread_id,
+        thread_id=run.thread.public_id,
+        events=[NewEvent(data=queued, run_id=run.public_id)],
+    )
 
 
 def _row_of(thread: Thread, *, at: datetime) -> ThreadRow:
@@ -325,9 +350,12 @@ def _title_from(text: str) -> str:
 def _stop(run: Run) -> None:
     if run.state in TERMINAL or end_waiting_run(run, state=RunState.STOPPED):
         return
-    Run.objects.filter(pk=run.pk, state__in=sorted(UNFINISHED), cancel_requested_at=None).update(
-        cancel_requested_at=timezone.now()
-    )
+    unfinished = Run.objects.filter(pk=run.pk, state__in=sorted(UNFINISHED))
+    asked = unfinished.filter(cancel_requested_at=None).update(cancel_requested_at=timezone.now())
+    if asked and unfinished.filter(state=RunState.WAITING).exists():
+        # Nobody works on it: a worker must come to end it.
+        turns.defer(run)
+        return
     job_id = Run.objects.values_list("job_id", flat=True).get(pk=run.pk)
     if job_id is not None:
         jobs.job_manager.cancel_job_by_id(job_id, abort=True)

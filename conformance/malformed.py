@@ -52,7 +52,7 @@ async def invalid_frame(subject: Subject) -> None:
 
 @check("`unknown_type`: a type that this version does not have.")
 async def unknown_type(subject: Subject) -> None:
-    kinds = ("shout", "Send", "welcome", "edit", "regenerate", "approve")
+    kinds = ("shout", "Send", "welcome", "edit")
     await _expect_codes(subject, "unknown_type", *({"type": kind} for kind in kinds))
 
 

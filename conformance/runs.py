@@ -96,7 +96,11 @@ async def stop(subject: Subject) -> None:
         expect_equal((answer["type"], answer["run_id"]), ("ack", run_id))
         expect_equal((answer["message_id"], answer["seq"]), (None, None))
         [ended] = [
-            e for f in frames if ends(f, run_id) for e in f["events"] if e["data"].get("status")
+            e
+            for f in frames
+            if ends(f, run_id)
+            for e in f["events"]
+            if e["type"] == "agent_completed"
         ]
         if ended["data"]["status"] == "completed":
             raise Skipped("the answer was there before the stop")

@@ -40,7 +40,8 @@ for _provider in ("GOOGLE", "GITHUB", "LINKEDIN"):
         )
 
 # Processes
-NETRA_SERVER = env.text("NETRA_SERVER", "uvicorn")
+# `runserver` is daphne's, whatever serves elsewhere.
+NETRA_SERVER = "daphne" if "runserver" in sys.argv else env.text("NETRA_SERVER", "uvicorn")
 if NETRA_SERVER not in ("uvicorn", "daphne"):
     raise env.EnvError("NETRA_SERVER", "must be uvicorn or daphne")
 # Threads that do database work for the event loop, in each process.
@@ -58,7 +59,7 @@ if NETRA_MODEL_URL and not NETRA_MODEL_NAME:
 NETRA_ASSISTANT_TOKENS_PER_S = env.integer("NETRA_ASSISTANT_TOKENS_PER_S", 60, minimum=0)
 
 # daphne brings twisted, 0.6 s of imports: only where it serves.
-_DAPHNE = ["daphne"] if NETRA_SERVER == "daphne" or "runserver" in sys.argv else []
+_DAPHNE = ["daphne"] if NETRA_SERVER == "daphne" else []
 INSTALLED_APPS = [
     *_DAPHNE,
     "django.contrib.admin",

@@ -1,5 +1,6 @@
 """What every test may rely on; the engines themselves are started by `netra.testing`."""
 
+import gc
 from collections.abc import Iterator
 from urllib.parse import urlsplit
 
@@ -39,6 +40,8 @@ def django_db_setup(django_db_setup: None) -> Iterator[None]:
     """Let the last work in database threads end before the test database goes."""
     yield
     DB_THREADS.shutdown(wait=True)
+    # What threads of ended loops had open goes with them, as soon as somebody looks.
+    gc.collect()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

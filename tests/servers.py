@@ -49,12 +49,12 @@ class Servers:
         self.environment = self.environment | variables
         self.start_worker()
         self.start_web()
-        wait_until(lambda: self.answers("/health/ready"))
+        self._wait_for("/health/ready", "worker", "web")
         return self
 
     def start_web(self) -> None:
         self._start("web", "web", "--port", str(self.port))
-        wait_until(lambda: self.answers("/health/live"))
+        self._wait_for("/health/live", "web")
 
     def start_worker(self) -> None:
         self._start("worker", "worker")
@@ -85,6 +85,16 @@ class Servers:
             return False
         finally:
             connection.close()
+
+    def _wait_for(self, path: str, *names: str) -> None:
+        def answers() -> bool:
+            # A process that cannot start has said why; to wait for it would only take time.
+            for name in names:
+                process, _program = self._running[name]
+                assert process.poll() is None, f"{name} ended with {process.returncode}"
+            return self.answers(path)
+
+        wait_until(answers)
 
     def _start(self, name: str, *arguments: str) -> None:
         manage = str(settings.BASE_DIR / "manage.py")

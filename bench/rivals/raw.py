@@ -5,7 +5,6 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import redis.asyncio
-from redis.asyncio.client import PubSub
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
@@ -26,9 +25,7 @@ class RawApplication:
             await send({"type": "http.response.body", "body": b""})
             return
         if self._listening is None:
-            published = self._bus.pubsub()
-            await published.subscribe(self._channel)
-            self._listening = asyncio.create_task(self._listen(published))
+            self._listening = asyncio.create_task(self._listen())
         await receive()
         await send({"type": "websocket.accept", "subprotocol": scope["subprotocols"][0]})
         self._sockets.add(send)
@@ -37,7 +34,9 @@ class RawApplication:
             continue
         self._sockets.discard(send)
 
-    async def _listen(self, published: PubSub) -> None:
+    async def _listen(self) -> None:
+        published = self._bus.pubsub()
+        await published.subscribe(self._channel)
         async for message in published.listen():
             if message["type"] != "message":
                 continue

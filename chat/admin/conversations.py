@@ -62,7 +62,7 @@ class ReadOnlyAdmin(AnyAdmin):
         self, request: HttpRequest, object_id: str, from_field: str | None = None
     ) -> Any:
         """By public id, as our links say it, or by key, as Django's do."""
-        if "_" in object_id:
+        if "_" in object_id and hasattr(self.model, "public_id"):
             return self.get_queryset(request).filter(public_id=object_id).first()
         return super().get_object(request, object_id, from_field)
 

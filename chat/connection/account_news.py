@@ -26,7 +26,7 @@ NEAR_S: Final = 120.0
 class AccountNews:
     """One connection's `account` frames, from set-up to `stop`."""
 
-    __slots__ = ("_change", "_outbound", "_spawn", "_timer", "_user")
+    __slots__ = ("_asked", "_change", "_outbound", "_spawn", "_timer", "_user")
 
     def __init__(
         self, user: User, outbound: Outbound, spawn: Callable[[Coroutine[Any, Any, None]], None]
@@ -36,6 +36,8 @@ class AccountNews:
         self._spawn = spawn
         self._timer: asyncio.TimerHandle | None = None
         self._change: datetime | None = None
+        # How often it was asked: of two readings under way the older one tells nothing.
+        self._asked = 0
 
     def expect(self, entitlements: Entitlements) -> None:
         """Tell again at the moment from which these will not hold any more."""
@@ -53,18 +55,23 @@ class AccountNews:
     def tell(self) -> None:
         """Read what the user may do now, and put it as one full value."""
         self.stop()
-        self._spawn(self._tell())
+        self._asked += 1
+        self._spawn(self._tell(self._asked))
 
     def stop(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
 
-    async def _tell(self) -> None:
+    async def _tell(self, asked: int) -> None:
         try:
             entitlements = await in_database(entitlements_of, self._user)
         except (DatabaseError, PoolTimeout):
             self._wake_in(READ_AGAIN_S)
+            return
+        # A full value may be late, but not lost for want of room.
+        await self._outbound.room()
+        if asked != self._asked:
             return
         self._outbound.put(encode(Account(entitlements=entitlements_view(entitlements))))
         self.expect(entitlements)

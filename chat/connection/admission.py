@@ -82,7 +82,10 @@ def admit_all(asked: Sequence[Asked]) -> list[Admitted | NotAdmitted]:
 
 
 def session_key_of(scope: Scope) -> str:
-    return parse_cookie(header(scope, b"cookie")).get(settings.SESSION_COOKIE_NAME) or ""
+    key = parse_cookie(header(scope, b"cookie")).get(settings.SESSION_COOKIE_NAME) or ""
+    # PostgreSQL takes no U+0000, which a quoted cookie can hold: the question that this key shares
+    # with other sockets would fail for all of them.
+    return key if key.isascii() and key.isalnum() else ""
 
 
 def _answer(holder: Holder | None) -> User | NotAdmitted:

@@ -1,16 +1,25 @@
 """Where sockets wait to be let in: those that come together are asked about together."""
 
 import asyncio
-from collections import deque
 from collections.abc import Callable
+from itertools import islice
 from typing import Final
+
+from django.db import InterfaceError, OperationalError
+from psycopg_pool import PoolTimeout
 
 from chat.connection.admission import Asked, admit_all
 from chat.connection.places import Admitted
 from chat.database import in_database
 from chat.errors import NotAdmitted
+from chat.protocol.codes import CloseCode
 
 AT_ONCE_MAX: Final = 50
+PLACE_WAITS_S: Final = (0.1, 0.3, 0.6)
+# Asked one by one they would fail one by one.
+_OUTAGES: Final = (OperationalError, InterfaceError, PoolTimeout)
+
+_Answer = asyncio.Future[Admitted]
 
 
 class Door:
@@ -22,35 +31,60 @@ class Door:
 
     def __init__(self, give_back: Callable[[str], None]) -> None:
         self._give_back = give_back
-        self._waiting: deque[tuple[Asked, asyncio.Future[Admitted]]] = deque()
+        # In the order in which they came; who gives up is out at once, or a database that hangs
+        # would gather all who ever tried.
+        self._waiting: dict[_Answer, Asked] = {}
         self._asking: asyncio.Task[None] | None = None
 
     async def admit(self, asked: Asked) -> Admitted:
         """The user behind a socket, with a place held; raises NotAdmitted, and what a database
         that is away raises."""
+        for wait_s in PLACE_WAITS_S:
+            try:
+                return await self._answer_to(asked)
+            except NotAdmitted as refused:
+                if refused.code is not CloseCode.TOO_MANY_CONNECTIONS:
+                    raise
+            # A page that is loaded again opens its socket before its old one's place is free.
+            await asyncio.sleep(wait_s)
+        return await self._answer_to(asked)
+
+    async def _answer_to(self, asked: Asked) -> Admitted:
         loop = asyncio.get_running_loop()
-        answer: asyncio.Future[Admitted] = loop.create_future()
-        self._waiting.append((asked, answer))
+        answer: _Answer = loop.create_future()
+        self._waiting[answer] = asked
         if self._asking is None or self._asking.done():
             self._asking = loop.create_task(self._ask_all())
-        return await answer
+        try:
+            return await answer
+        finally:
+            self._waiting.pop(answer, None)
 
     async def _ask_all(self) -> None:
         while self._waiting:
-            count = min(AT_ONCE_MAX, len(self._waiting))
-            some = [self._waiting.popleft() for _ in range(count)]
-            some = [(asked, answer) for asked, answer in some if not answer.done()]
-            try:
-                answers = await in_database(admit_all, [asked for asked, _answer in some])
-            except Exception as error:  # the outermost loop: it is for those who wait to act on it
-                for _asked, waiting in some:
-                    if not waiting.done():
-                        waiting.set_exception(error)
-                continue
-            for (_asked, waiting), answer in zip(some, answers, strict=True):
-                self._tell(waiting, answer)
+            some = dict(islice(self._waiting.items(), AT_ONCE_MAX))
+            for waiting in some:
+                del self._waiting[waiting]
+            await self._ask(some)
 
-    def _tell(self, waiting: asyncio.Future[Admitted], answer: Admitted | NotAdmitted) -> None:
+    async def _ask(self, some: dict[_Answer, Asked]) -> None:
+        try:
+            answers = await in_database(admit_all, list(some.values()))
+        except Exception as error:  # the outermost loop: it is for those who wait to act on it
+            if len(some) > 1 and not isinstance(error, _OUTAGES):
+                # Only one of them need be at fault: the others must not fail with it.
+                for waiting, asked in some.items():
+                    if not waiting.done():
+                        await self._ask({waiting: asked})
+                return
+            for waiting in some:
+                if not waiting.done():
+                    waiting.set_exception(error)
+            return
+        for waiting, answer in zip(some, answers, strict=True):
+            self._tell(waiting, answer)
+
+    def _tell(self, waiting: _Answer, answer: Admitted | NotAdmitted) -> None:
         if isinstance(answer, NotAdmitted):
             if not waiting.done():
                 waiting.set_exception(answer)

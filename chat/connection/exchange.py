@@ -12,16 +12,18 @@ from psycopg_pool import PoolTimeout
 
 from accounts.models import User
 from billing.errors import LimitReached
-from chat import dead_letters, selectors, services
+from chat import approvals, dead_letters, selectors, services
 from chat.connection.message_queue import MessagePriority, QueuedMessage
 from chat.connection.outbound import Outbound
 from chat.connection.subscriber import Subscriber
 from chat.database import in_database
 from chat.errors import (
     AddressUnverified,
+    AlreadyDecided,
     ChatError,
     ClientIDReused,
     FileNotFound,
+    NotNewest,
     QueueFull,
     RunNotFound,
     ThreadNotFound,
@@ -30,10 +32,13 @@ from chat.models import Run
 from chat.protocol.codes import ErrorCode
 from chat.protocol.frames import (
     Ack,
+    Answered,
     AnyClientFrame,
+    Approve,
     FrameRefused,
     Ping,
     Pong,
+    Regenerate,
     Seen,
     Send,
     ServerFrame,
@@ -75,6 +80,12 @@ _REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     ),
     QueueFull: (
         ErrorCode.QUEUE_FULL, "Too many messages wait in this thread. Let some be answered first.",
+    ),
+    NotNewest: (
+        ErrorCode.NOT_NEWEST, "Only the newest answer can be made again, once it has ended.",
+    ),
+    AlreadyDecided: (
+        ErrorCode.ALREADY_DECIDED, "This was decided before, or can be decided no more.",
     ),
     AddressUnverified: (
         ErrorCode.VERIFY_EMAIL, "Verify your e-mail address first, then send this again.",
@@ -120,14 +131,15 @@ class Exchange:
         """Keep a frame that failed at every attempt for an operator, and tell its sender."""
         frame = message.payload
         try:
-            await in_database(
-                dead_letters.keep,
-                user=self._user,
-                connection_id=self._connection_id,
-                frame=frame,
-                error=error,
-                attempts=message.attempts,
-            )
+            async with asyncio.timeout(ANSWERED_WITHIN_S):
+                await in_database(
+                    dead_letters.keep,
+                    user=self._user,
+                    connection_id=self._connection_id,
+                    frame=frame,
+                    error=error,
+                    attempts=message.attempts,
+                )
         except dead_letters.DeadLettersFull:
             logger.warning("too many dead letters wait; this one is not kept")
             self._refuse(frame, _unavailable())
@@ -151,6 +163,10 @@ class Exchange:
                 await self._subscriber.unsubscribe(frame.thread_id)
             case Stop():
                 await self._stop(frame)
+            case Regenerate():
+                await self._regenerate(frame)
+            case Approve():
+                await self._approve(frame)
             case Typing():
                 self._subscriber.type_in(frame.thread_id)
             case Seen():
@@ -193,14 +209,38 @@ class Exchange:
 
     async def _stop(self, frame: Stop) -> None:
         run: Run = await in_database(services.stop_run, user=self._user, run_id=frame.run_id)
+        await self._ack(frame.client_id, run, duplicate=run.cancel_requested_at is not None)
+
+    async def _regenerate(self, frame: Regenerate) -> None:
+        run, is_repeat = await in_database(
+            services.answer_again,
+            user=self._user,
+            client_id=frame.client_id,
+            run_id=frame.run_id,
+        )
+        await self._ack(frame.client_id, run, duplicate=is_repeat)
+
+    async def _approve(self, frame: Approve) -> None:
+        run, is_repeat = await in_database(
+            approvals.decide,
+            user=self._user,
+            run_id=frame.run_id,
+            call_id=frame.call_id,
+            decision=frame.decision,
+            args=frame.args,
+        )
+        await self._ack(frame.client_id, run, duplicate=is_repeat)
+
+    async def _ack(self, client_id: str, run: Run, *, duplicate: bool) -> None:
+        """Answer what concerns a run and stores no message."""
         await self._put(
             Ack(
-                client_id=frame.client_id,
+                client_id=client_id,
                 message_id=None,
                 thread_id=run.thread.public_id,
                 run_id=run.public_id,
                 seq=None,
-                duplicate=run.cancel_requested_at is not None,
+                duplicate=duplicate,
             )
         )
 
@@ -218,7 +258,7 @@ class Exchange:
     def _refuse(self, frame: AnyClientFrame, refused: FrameRefused) -> None:
         """Answer with an error that says which frame it answers."""
         # No thread_id: another user's thread must be answered exactly like a missing one.
-        refused.client_id = frame.client_id if isinstance(frame, Send | Stop) else None
+        refused.client_id = frame.client_id if isinstance(frame, Answered) else None
         self._outbound.put(encode(refused.frame()), MessagePriority.CRITICAL)
 
 

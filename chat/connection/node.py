@@ -139,10 +139,11 @@ class Node:
                     lost = await in_database(_lost_for_good, some - kept)
                 except _OUTAGES:
                     break
-                for place in lost:
-                    await holders[place].close(
-                        CloseCode.TOO_MANY_CONNECTIONS, "the place of this connection was taken"
-                    )
+                # Together: a client that does not read takes seconds, and the others' places lapse.
+                reason = "the place of this connection was taken"
+                await asyncio.gather(
+                    *(holders[one].close(CloseCode.TOO_MANY_CONNECTIONS, reason) for one in lost)
+                )
 
     async def _release_left(self) -> None:
         while True:
@@ -153,7 +154,10 @@ class Node:
             try:
                 await self._release(leaving)
             except _OUTAGES:
-                logger.info("places are left to lapse: the database is away", count=len(leaving))
+                # Kept: until they lapse their users would be refused, and for good.
+                self._leaving |= leaving
+                self._gone.set()
+                await asyncio.sleep(BEAT_EVERY_S)
 
     async def _release(self, places: Collection[str]) -> None:
         left = iter(tuple(places))

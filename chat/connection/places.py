@@ -54,7 +54,7 @@ def take_all(admitted: Collection[Admitted]) -> dict[str, NotAdmitted]:
 
 def _take(one: Admitted) -> None:
     """Look again where there was no room: what a dead process held is free at once."""
-    _free_the_dead(one.user)
+    free_the_dead(one.user)
     try:
         billing.reserve(
             user=one.user, feature=FEATURE, amount=1, key=one.place, entitled=one.entitlements
@@ -63,12 +63,13 @@ def _take(one: Admitted) -> None:
         raise _refusal(one.user, reached) from None
 
 
-def _free_the_dead(user: User) -> None:
+def free_the_dead(user: User) -> None:
     holders = _holders(user)
     dead = nodes.silence(set(holders.values())).dead
     lost = [key for key, node in holders.items() if node in dead]
     if lost:
-        billing.release_all(keys=lost)
+        # Not released: a process that was only frozen takes them again, or closes what is too many.
+        billing.lapse_all(keys=lost)
 
 
 def _refusal(user: User, reached: LimitReached) -> NotAdmitted:

@@ -38,13 +38,25 @@ Spawn = Callable[[Coroutine[Any, Any, None]], object]
 class Subscription:
     """One thread at one socket: `last` is the seq sent last, `offset` the text sent so far."""
 
-    __slots__ = ("attempt", "last", "live", "offset", "run_id", "subscriber", "thread", "topic")
+    __slots__ = (
+        "attempt",
+        "last",
+        "live",
+        "offset",
+        "run_id",
+        "subscriber",
+        "thread",
+        "topic",
+        "wants_snapshot",
+    )
 
     def __init__(self, subscriber: "Subscriber", thread: int) -> None:
         self.subscriber = subscriber
         self.thread = thread
         self.topic: Topic | None = None
         self.last = 0
+        # The thread as it stands comes first, once there is room for it.
+        self.wants_snapshot = False
         self.live = False
         self.run_id: str | None = None
         self.attempt = 0
@@ -168,7 +180,7 @@ class Subscriber:
         try:
             # The group first, the log second, live third: what is said meanwhile is in one of them.
             subscription.topic = await self._hub.join(thread_id, subscription)
-            subscription.last = await self._opening(subscription, after_seq)
+            await self._open(subscription, after_seq)
         except BaseException:
             await self.unsubscribe(thread_id)
             raise
@@ -195,6 +207,8 @@ class Subscriber:
         while self._follows(subscription):
             try:
                 await self.outbound.thread_room()
+                if subscription.wants_snapshot and not await self._send_snapshot(subscription):
+                    continue
                 done = await self._catch_up_once(subscription)
             except (DatabaseError, PoolTimeout):
                 await asyncio.sleep(RETRY_AFTER_S)
@@ -202,16 +216,21 @@ class Subscriber:
             if done:
                 return
 
-    async def _opening(self, subscription: Subscription, after_seq: int | None) -> int:
+    async def _open(self, subscription: Subscription, after_seq: int | None) -> None:
+        """Decide where to go on from; what is sent waits for room, and this must not."""
         head = await in_database(selectors.head_of, thread=subscription.thread)
         if after_seq is not None and head - REPLAY_DEPTH_MAX <= after_seq <= head:
-            return after_seq
+            subscription.last = after_seq
+        else:
+            subscription.wants_snapshot = True
+
+    async def _send_snapshot(self, subscription: Subscription) -> bool:
         snapshot = await in_database(selectors.snapshot, thread=subscription.thread)
-        frame = encode(snapshot)
-        await self.outbound.thread_room()
-        while not self.outbound.put_thread(frame):
-            await self.outbound.thread_room()
-        return snapshot.seq
+        if not self._follows(subscription) or not self.outbound.put_thread(encode(snapshot)):
+            return False
+        subscription.last = snapshot.seq
+        subscription.wants_snapshot = False
+        return True
 
     async def _catch_up_once(self, subscription: Subscription) -> bool:
         """Send one batch; True when the subscription went live."""

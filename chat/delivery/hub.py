@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
+from itertools import islice
 from typing import Any, Final, Protocol
 
 import structlog
@@ -10,6 +11,7 @@ from django.db import Error as DatabaseError
 from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
+from accounts import sessions
 from accounts.selectors import access_changed_since
 from chat import selectors
 from chat.database import in_database
@@ -57,6 +59,9 @@ class Follower(Protocol):
     def on_entitlements(self) -> None: ...
 
     def on_access_changed(self) -> None: ...
+
+    @property
+    def session_key(self) -> str: ...
 
 
 class Hub:
@@ -175,6 +180,20 @@ class Hub:
                 if self._on_order is not None:
                     self._on_order(ring)
 
+    async def _tell_of_ended_sessions(self) -> None:
+        """A session can end without a word: its time comes, or its row is deleted."""
+        open_: dict[str, list[Follower]] = {}
+        for follower in self._everybody():
+            open_.setdefault(follower.session_key, []).append(follower)
+        keys = iter(tuple(open_))
+        while some := list(islice(keys, SWEPT_AT_ONCE_MAX)):
+            for key in await in_database(sessions.ended, some):
+                for follower in open_[key]:
+                    follower.on_access_changed()
+
+    def _everybody(self) -> list[Follower]:
+        return [one for followers in self._followers.values() for one in followers]
+
     def _tell(self, user_id: str, news: Callable[[Follower], None]) -> None:
         for follower in tuple(self._followers.get(user_id, ())):
             news(follower)
@@ -187,6 +206,7 @@ class Hub:
             now = timezone.now()
             try:
                 changed = await in_database(access_changed_since, asked - ACCESS_LOOK_BACK)
+                await self._tell_of_ended_sessions()
             except _OUTAGES:
                 continue
             # Only a look that succeeded moves on: an outage hides no revocation.
@@ -201,9 +221,8 @@ class Hub:
             await asyncio.sleep(PULSE_EVERY_S if before.bus else PULSE_AWAY_EVERY_S)
             await self._pulse_once()
             if self.services != before:
-                for followers in tuple(self._followers.values()):
-                    for follower in tuple(followers):
-                        follower.on_services(self.services)
+                for follower in self._everybody():
+                    follower.on_services(self.services)
 
     async def _pulse_once(self) -> None:
         await self._bus.beat()

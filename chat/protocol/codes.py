@@ -49,6 +49,8 @@ class ErrorCode(StrEnum):
     VERIFY_EMAIL = "verify_email"
     UNAVAILABLE = "unavailable"
     FAILED = "failed"
+    ALREADY_DECIDED = "already_decided"
+    NOT_NEWEST = "not_newest"
 
 
 # Whether the very same frame, sent again later, may succeed.

@@ -12,6 +12,8 @@ from chat.protocol.frames import encode_value
 RunStatus = Literal["completed", "stopped", "failed", "limit"]
 Trigger = Literal["send", "edit", "regenerate", "retry"]
 ToolStatus = Literal["ok", "error", "stopped", "denied"]
+# Expired after 24 h, stopped with its run.
+Decision = Literal["approve", "deny", "expired", "stopped"]
 
 
 class Fault(Struct, frozen=True, kw_only=True):
@@ -64,6 +66,40 @@ class AgentStarted(EventData, frozen=True, kw_only=True):
 class AgentThinking(EventData, frozen=True, kw_only=True):
     type: ClassVar[str] = "agent_thinking"
     text: str
+
+
+class ToolCalled(EventData, frozen=True, kw_only=True):
+    """A model wants a tool that needs an approval; nothing of it has run."""
+
+    type: ClassVar[str] = "tool_call"
+    call_id: str
+    tool_name: str
+    args: Any
+
+
+class ApprovalRequired(EventData, frozen=True, kw_only=True):
+    type: ClassVar[str] = "approval_required"
+    call_id: str
+    tool_name: str
+    args: Any
+    expires_at: str
+
+
+class ApprovalResolved(EventData, frozen=True, kw_only=True, omit_defaults=True):
+    """`args` are those that will be used, where the user has edited them."""
+
+    type: ClassVar[str] = "approval_resolved"
+    call_id: str
+    decision: Decision
+    args: Any = None
+
+
+class CitationAdded(EventData, frozen=True, kw_only=True, omit_defaults=True):
+    type: ClassVar[str] = "citation_added"
+    call_id: str
+    title: str
+    source: str
+    excerpt: str = ""
 
 
 class ToolExecuting(EventData, frozen=True, kw_only=True):

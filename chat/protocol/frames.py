@@ -48,6 +48,23 @@ class Stop(ClientFrame, frozen=True, kw_only=True, tag="stop"):
     run_id: ID
 
 
+class Regenerate(ClientFrame, frozen=True, kw_only=True, tag="regenerate"):
+    """Answer the newest question once more; the answer so far stays."""
+
+    client_id: ClientID
+    run_id: ID
+
+
+class Approve(ClientFrame, frozen=True, kw_only=True, tag="approve"):
+    """What the user decides about a tool call; `args` replace those the model chose."""
+
+    client_id: ClientID
+    run_id: ID
+    call_id: Annotated[str, Meta(min_length=1, max_length=128)]
+    decision: Literal["approve", "deny"]
+    args: dict[str, Any] | None = None
+
+
 class Seen(ClientFrame, frozen=True, kw_only=True, tag="seen"):
     heads: Heads
     bytes: Seq
@@ -61,7 +78,9 @@ class Ping(ClientFrame, frozen=True, kw_only=True, tag="ping"):
     pass
 
 
-AnyClientFrame = Send | Subscribe | Unsubscribe | Stop | Seen | Typing | Ping
+AnyClientFrame = Send | Subscribe | Unsubscribe | Stop | Regenerate | Approve | Seen | Typing | Ping
+# Those that get exactly one final answer, ack or error.
+Answered = Send | Stop | Regenerate | Approve
 
 
 class ServerFrame(Struct, kw_only=True, tag_field="type", omit_defaults=False):
@@ -200,8 +219,11 @@ class FrameRefused(Exception):
 _decoder: Final = msgspec.json.Decoder(AnyClientFrame)
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 _FRAME_TYPES: Final = frozenset(
-    {"send", "subscribe", "unsubscribe", "stop", "seen", "typing", "ping"}
-)
+    {
+        "send", "subscribe", "unsubscribe", "stop", "regenerate", "approve", "seen", "typing",
+        "ping",
+    }
+)  # fmt: skip
 
 
 class _Named(Struct):

@@ -4,7 +4,7 @@ from typing import Any, Literal
 
 from msgspec import UNSET, Raw, Struct, UnsetType
 
-from chat.protocol.events import Fault, FileRef
+from chat.protocol.events import Decision, Fault, FileRef
 from chat.protocol.frames import ServerFrame
 
 
@@ -16,6 +16,11 @@ class ToolCallView(Struct, frozen=True, kw_only=True):
     elapsed_ms: int | None
     result: Raw | UnsetType = UNSET
     error: dict[str, str] | UnsetType = UNSET
+    # Of a call that waits for the user's decision, which is possible until then.
+    expires_at: str | UnsetType = UNSET
+    # Of a call that was decided about; `edited` says whether the user changed its arguments.
+    decision: Decision | UnsetType = UNSET
+    edited: bool | UnsetType = UNSET
 
 
 class MessageView(Struct, frozen=True, kw_only=True):

@@ -20,13 +20,15 @@ from msgspec import UNSET, to_builtins
 
 from billing import services as billing
 from billing.errors import LimitReached
-from chat import services
+from chat import services, turns
 from chat.delivery import log
 from chat.delivery.log import Fenced
 from chat.models import Message, Role, Run, ToolCall, new_message_id
 from chat.protocol.events import (
     AgentCompleted,
     AgentStarted,
+    ApprovalResolved,
+    CitationAdded,
     EventData,
     Fault,
     MessageCompleted,
@@ -39,12 +41,13 @@ from chat.protocol.events import (
     ToolExecuting,
 )
 from chat.protocol.frames import encode_value
-from chat.runs.lifecycle import ATTEMPTS_MAX, RunState
+from chat.runs.lifecycle import ATTEMPTS_MAX, OPEN_CALLS, CallState, RunState
 
 logger = structlog.get_logger(__name__)
 
 # A worker renews each second; five missed renewals, and another worker takes the run.
 LEASE: Final = timedelta(seconds=5)
+CITATIONS_MAX: Final = 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +64,8 @@ class Attempt:
     trigger: str
     agent_name: str
     model: str
+    # A stop was asked for while nobody worked on it.
+    is_stopped: bool
     # The text that finished steps of earlier attempts cover, and their model messages.
     text: str
     history: str
@@ -82,6 +87,9 @@ def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
     runs = Run.objects.filter(public_id=run_id, attempt__lt=ATTEMPTS_MAX + F("handovers"))
     fresh = runs.filter(state=RunState.QUEUED)
     lost = runs.filter(state=RunState.RUNNING, lease_until__lt=Now(), cancel_requested_at=None)
+    # What waited for an approval goes on, or is ended where a stop was asked for.
+    stopped = Q(state=RunState.WAITING, cancel_requested_at__isnull=False)
+    waited = runs.filter(turns.decided() | stopped)
     values: dict[str, Any] = {
         "state": RunState.RUNNING,
         "attempt": F("attempt") + 1,
@@ -90,16 +98,24 @@ def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
         "agent_name": agent_name,
         "model": model,
     }
-    if not (fresh.update(**values) or lost.update(**values)):
+    if not any(found.update(**values) for found in (fresh, lost, waited)):
         return None
     run = Run.objects.select_related("thread", "user").get(public_id=run_id)
     text = run.partial_text[: run.history_length]
     event: EventData = AgentStarted(model=model, trigger=run.trigger)  # type: ignore[arg-type]  # held by the column
     if run.attempt > 1:
-        event = RunResumed(attempt=run.attempt, reason="The worker was lost; another goes on.")
+        event = RunResumed(attempt=run.attempt, reason=_why_resumed(run))
     attempt = attempt_of(run, text=text)
     append(attempt, text, [event])
     return attempt
+
+
+def _why_resumed(run: Run) -> str:
+    if run.cancel_requested_at is not None:
+        return "It is being stopped."
+    if run.waits:
+        return "It goes on after the decision of its user."
+    return "The worker was lost; another goes on."
 
 
 def append(attempt: Attempt, text: str, data: Sequence[EventData]) -> list[StoredEvent]:
@@ -166,7 +182,7 @@ def end_call(
             result=result,
             error=error,
         )
-        append(attempt, text, [completed])
+        append(attempt, text, [completed, *_citations(call.call_id, result)])
 
 
 def finish(
@@ -190,7 +206,7 @@ def finish(
             raise Fenced
         _append_end(attempt, status, text=text, usage=usage, error=error)
         _charge(attempt, status)
-        services.begin_next_run(thread=attempt.thread)
+        turns.end(Run.objects.select_related("user").get(pk=attempt.run))
         services.publish_thread_row(thread=attempt.thread, user_id=attempt.user_id)
 
 
@@ -266,6 +282,7 @@ def attempt_of(run: Run, *, text: str) -> Attempt:
         trigger=run.trigger,
         agent_name=run.agent_name,
         model=run.model,
+        is_stopped=run.cancel_requested_at is not None,
         text=text,
         history=run.history,
     )
@@ -281,10 +298,12 @@ def _mine(attempt: Attempt) -> QuerySet[Run]:
     )  # fmt: skip
 
 
-def _close_calls(attempt: Attempt, status: RunStatus) -> list[ToolCompleted]:
+def _close_calls(attempt: Attempt, status: RunStatus) -> list[EventData]:
     """One `tool_completed` for each call that the end of the run finds open."""
-    closed = []
-    for call in ToolCall.objects.filter(run_id=attempt.run, status="running").order_by("pk"):
+    closed: list[EventData] = []
+    for call in ToolCall.objects.filter(run_id=attempt.run, status__in=OPEN_CALLS).order_by("pk"):
+        if call.status == CallState.WAITING:
+            closed.append(ApprovalResolved(call_id=call.call_id, decision="stopped"))
         call.status = "stopped" if status == "stopped" else "error"
         call.error = {"code": "interrupted", "message": "The run ended before this tool did."}
         # Never below zero, though clocks of two machines differ and one may be set back.
@@ -300,6 +319,21 @@ def _close_calls(attempt: Attempt, status: RunStatus) -> list[ToolCompleted]:
             )
         )
     return closed
+
+
+def _citations(call_id: str, result: Any) -> list[EventData]:
+    """What a tool says its result rests on."""
+    found = result.get("citations") if isinstance(result, dict) else None
+    return [
+        CitationAdded(
+            call_id=call_id,
+            title=str(one.get("title", "")),
+            source=str(one.get("source", "")),
+            excerpt=str(one.get("excerpt", "")),
+        )
+        for one in (found if isinstance(found, list) else [])[:CITATIONS_MAX]
+        if isinstance(one, dict)
+    ]
 
 
 def _completed(

@@ -1,4 +1,4 @@
-"""The states of a run and the moves between them; one table, read by every conditional UPDATE."""
+"""The states of a run and of its tool calls, and the moves of a run between them, in one table."""
 
 from enum import StrEnum
 from typing import Final
@@ -13,6 +13,20 @@ class RunState(StrEnum):
     FAILED = "failed"
     LIMIT = "limit"
 
+
+class CallState(StrEnum):
+    """How a tool call stands; the last four are how it ended."""
+
+    WAITING = "waiting"  # for the user's decision
+    APPROVED = "approved"  # and not begun yet
+    RUNNING = "running"
+    OK = "ok"
+    ERROR = "error"
+    STOPPED = "stopped"
+    DENIED = "denied"
+
+
+OPEN_CALLS: Final = frozenset({CallState.WAITING, CallState.APPROVED, CallState.RUNNING})
 
 TERMINAL: Final = frozenset({RunState.COMPLETED, RunState.STOPPED, RunState.FAILED, RunState.LIMIT})
 UNFINISHED: Final = frozenset(RunState) - TERMINAL

@@ -43,8 +43,8 @@ class Opening:
 
 def opening_of(attempt: Attempt) -> Opening:
     """The prompt and history of this attempt; a resumed one goes on after its last full step."""
-    question = Message.objects.get(run_id=attempt.run, role=Role.USER)
-    earlier = _earlier_turns(attempt)
+    question = _question_of(Run.objects.select_related("question").get(pk=attempt.run))
+    earlier = _earlier_turns(attempt, question)
     own = list(ModelMessagesTypeAdapter.validate_json(attempt.history)) if attempt.history else []
     asked = Message.objects.filter(
         thread_id=attempt.thread, role=Role.USER, seq__lte=question.seq
@@ -76,12 +76,25 @@ def account_facts(user: int) -> AccountFacts:
     )
 
 
-def _earlier_turns(attempt: Attempt) -> list[ModelMessage]:
-    runs = Run.objects.filter(
-        thread_id=attempt.thread, pk__lt=attempt.run, state__in=sorted(TERMINAL), attempt__gt=0
-    ).order_by("-pk")[:TURNS_SHOWN_MAX]
+def _question_of(run: Run) -> Message:
+    return run.question or run.messages.get(role=Role.USER)
+
+
+def _earlier_turns(attempt: Attempt, question: Message) -> list[ModelMessage]:
+    """What was said before the question: of several answers to one, the newest counts."""
+    runs = (
+        Run.objects.filter(
+            thread_id=attempt.thread, pk__lt=attempt.run, state__in=sorted(TERMINAL), attempt__gt=0
+        )
+        .select_related("question")
+        .order_by("-pk")[:TURNS_SHOWN_MAX]
+    )
+    newest: dict[int, Run] = {}
+    for run in runs:
+        newest.setdefault(_question_of(run).pk, run)
+    newest.pop(question.pk, None)
     turns: list[ModelMessage] = []
-    for run in reversed(runs):
+    for run in reversed(newest.values()):
         turns += _turn(run)
     return turns
 
@@ -90,9 +103,7 @@ def _turn(run: Run) -> list[ModelMessage]:
     if run.state == "completed" and run.history:
         return list(ModelMessagesTypeAdapter.validate_json(run.history))
     # A turn that was cut off may hold half a tool call, which providers refuse.
-    question = run.messages.filter(role=Role.USER).first()
-    if question is None:
-        return []
+    question = _question_of(run)
     answer = run.partial_text or "(no answer)"
     return [
         ModelRequest(parts=[UserPromptPart(content=_prompt(question))]),

@@ -11,7 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from billing import services as billing
 from billing.errors import LimitReached, UnknownReservation
-from chat import services
+from chat import turns
 from chat.delivery.log import Fenced
 from chat.models import Run
 from chat.protocol.events import Fault
@@ -38,14 +38,17 @@ def reap() -> int:
 
 
 def renew_reservations() -> None:
-    """Hold the quota of every run that has not ended, also of those that wait."""
-    unfinished = Run.objects.filter(ended_at=None).order_by("pk")
-    for run_id in unfinished.values_list("public_id", flat=True)[:RENEWED_AT_ONCE_MAX]:
+    """Hold the quota of every run that has not ended, and the place of each that has begun."""
+    unfinished = list(Run.objects.filter(ended_at=None).order_by("pk")[:RENEWED_AT_ONCE_MAX])
+    keys = {key for run in unfinished for key in (run.public_id, turns.slot_key(run))}
+    for key in keys - billing.renew_all(keys=keys):
         try:
-            billing.renew(key=run_id)
-        except (LimitReached, UnknownReservation):
+            billing.renew(key=key)
+        except LimitReached:
             # It lapsed while no worker lived; the run was accepted, so it is not taken back.
-            logger.warning("reservation lapsed", run_id=run_id)
+            logger.warning("reservation lapsed", key=key)
+        except UnknownReservation:
+            continue  # a run that waits for its place
 
 
 def drop_orphaned_jobs() -> None:
@@ -54,7 +57,7 @@ def drop_orphaned_jobs() -> None:
         cursor.execute(
             "DELETE FROM procrastinate_jobs WHERE status = 'doing' AND worker_id IS NULL"
             " AND queue_name = %s",
-            [services.RUN_QUEUE],
+            [turns.RUN_QUEUE],
         )
 
 
@@ -62,12 +65,19 @@ def _abandoned() -> QuerySet[Run]:
     pending = ProcrastinateJob.objects.filter(id=OuterRef("job_id"), status="todo")
     ahead = Run.objects.filter(thread=OuterRef("thread"), ended_at=None, pk__lt=OuterRef("pk"))
     lost = Q(state=RunState.RUNNING, lease_until__lt=Now())
-    forgotten = Q(state=RunState.QUEUED, created_at__lt=Now() - FORGOTTEN_AFTER) & ~Exists(ahead)
-    return Run.objects.filter(lost | forgotten).exclude(Exists(pending))
+    # Whoever waits for a place of the user's plan is begun by the run that frees it.
+    busy = Run.objects.filter(user=OuterRef("user"), ended_at=None, job_id__isnull=False).exclude(
+        state=RunState.WAITING
+    )
+    waits = Q(state=RunState.QUEUED, created_at__lt=Now() - FORGOTTEN_AFTER)
+    may_begin = Q(job_id__isnull=False) | ~Exists(busy)
+    forgotten = ((waits & ~Exists(ahead)) | turns.decided()) & may_begin
+    stopped = Q(state=RunState.WAITING, cancel_requested_at__isnull=False)
+    return Run.objects.filter(lost | forgotten | stopped).exclude(Exists(pending))
 
 
 def _look_after(run: Run) -> None:
-    if run.state == RunState.QUEUED or _may_resume(run):
+    if run.state in (RunState.QUEUED, RunState.WAITING) or _may_resume(run):
         _defer_again(run)
         return
     _end(run)
@@ -83,8 +93,13 @@ def _defer_again(run: Run) -> None:
         mine = Run.objects.select_for_update(skip_locked=True).filter(
             pk=run.pk, job_id=run.job_id, attempt=run.attempt, ended_at=None
         )
-        if mine.first() is not None:
-            services.defer_run(run)
+        if mine.first() is None:
+            return
+        waits = run.cancel_requested_at is None and run.state != RunState.RUNNING
+        if waits:
+            turns.begin(run)
+        else:
+            turns.defer(run)
 
 
 def _end(run: Run) -> None:

@@ -24,13 +24,15 @@ from pydantic_ai.messages import (
 
 from chat.agents.faults import ModelFault, provider_faults
 from chat.agents.models import LIMITS, ModelChoice, build_agent
-from chat.agents.tools.registry import Call, Tool, ToolContext, ToolFault, run_with_timeout
+from chat.agents.tools.registry import Call, Tool, ToolContext, ToolFault, within_time
 from chat.database import in_database
 from chat.delivery.log import Fenced
+from chat.models import ToolCall as CallRow
 from chat.protocol.events import AgentThinking, EventData, Fault, RunStatus, ToolProgress
-from chat.runs import attempts, prompts
+from chat.runs import attempts, prompts, waiting
 from chat.runs.answer import AnswerText, AnswerTooLong
 from chat.runs.attempts import Attempt
+from chat.runs.lifecycle import CallState
 
 logger = structlog.get_logger(__name__)
 
@@ -60,6 +62,10 @@ class CallInterrupted(Exception):
     """A tool that must not run twice was cut off in an earlier attempt."""
 
 
+class AwaitsApproval(Exception):
+    """The run waits for its user; whoever they answer to goes on with it."""
+
+
 class Runner:
     """Drives the agent for one claimed attempt; nothing here touches a connection."""
 
@@ -73,9 +79,15 @@ class Runner:
         """Answer, and end the run whatever happens; a cancellation is the caller's to explain."""
         status: RunStatus = "completed"
         error: Fault | None = None
+        if self.attempt.is_stopped:
+            await self.finish("stopped")
+            return
         try:
             async with asyncio.timeout(RUN_TIMEOUT_S):
                 await self._answer()
+        except AwaitsApproval:
+            await self.answer.close()
+            return
         except TimeoutError:
             status, error = "failed", TIMED_OUT
         except AnswerTooLong:
@@ -187,14 +199,8 @@ class Runner:
     ) -> JsonValue:
         """Run a tool once per `call_id`, over all attempts, between its two events."""
         self.answer.flush()
-        begun, is_new = await in_database(
-            attempts.begin_call,
-            self.attempt,
-            self.answer.text,
-            call_id=call_id,
-            tool_name=tool.name,
-            args=args,
-        )
+        begin = self._begin_with_approval if tool.approval else self._begin
+        begun, is_new = await begin(call_id, tool, args)
         if begun.status == "ok":
             result: JsonValue = msgspec.json.decode(begun.result)
             return result
@@ -204,7 +210,7 @@ class Runner:
             raise CallInterrupted
         started = time.monotonic()
         try:
-            result = await run_with_timeout(call_id, tool, args, call)
+            result = await within_time(tool, call)
         except ToolFault as fault:
             await self._end_call(begun, started, error=_as_error(fault))
             raise
@@ -215,6 +221,41 @@ class Runner:
             raise failed from None
         await self._end_call(begun, started, result=result)
         return result
+
+    async def _begin(
+        self, call_id: str, tool: Tool, args: dict[str, JsonValue]
+    ) -> tuple[CallRow, bool]:
+        return await in_database(
+            attempts.begin_call,
+            self.attempt,
+            self.answer.text,
+            call_id=call_id,
+            tool_name=tool.name,
+            args=args,
+        )
+
+    async def _begin_with_approval(
+        self, call_id: str, tool: Tool, args: dict[str, JsonValue]
+    ) -> tuple[CallRow, bool]:
+        """The call, once its user has decided; raises AwaitsApproval until then."""
+        text = self.answer.text
+        row = await in_database(
+            waiting.ask,
+            self.attempt,
+            text,
+            call_id=call_id,
+            tool_name=tool.name,
+            args=args,
+        )
+        if row is None:
+            raise AwaitsApproval
+        is_new = row.status == CallState.APPROVED
+        if row.status in (CallState.APPROVED, CallState.RUNNING):
+            decided = await in_database(waiting.begin_approved, self.attempt, text, row)
+            # The call reads these when it runs: what the user made of them counts.
+            args.clear()
+            args.update(decided)
+        return row, is_new
 
     async def _end_call(
         self,

@@ -13,7 +13,7 @@ from procrastinate.job_context import AbortReason
 from psycopg_pool import PoolTimeout
 
 from billing import services as billing
-from chat import dead_letters, nodes, services
+from chat import approvals, dead_letters, nodes, services, turns
 from chat.agents.models import current_model
 from chat.database import in_database
 from chat.delivery import trace
@@ -34,7 +34,7 @@ CANCELLED_WITHIN_S: Final = 0.3
 _running: dict[tuple[str, int], tuple[Runner, asyncio.Task[None]]] = {}
 
 
-@app.task(name=services.RUN_TASK, queue=services.RUN_QUEUE, pass_context=True)
+@app.task(name=turns.RUN_TASK, queue=turns.RUN_QUEUE, pass_context=True)
 async def execute_run(context: JobContext, run_id: str) -> None:
     """Run one attempt, if the run is to be had; ends it on every path but a lost worker."""
     choice = current_model()
@@ -102,6 +102,7 @@ async def _renew_leases() -> None:
             # Asked to stop, or no longer ours; which of the two, `_supervise` finds out.
             work.cancel()
     await in_database(reaper.reap)
+    await in_database(approvals.expire)
 
 
 async def _keep_house_once() -> None:

@@ -6,6 +6,7 @@ DELAY_S_MIN: Final = 0.5
 DELAY_S_MAX: Final = 30.0
 DRAIN: Final = 1012
 LOST: Final = 1006
+TOO_MANY_CONNECTIONS: Final = 4529
 # From here on a close code is final: nothing changes by connecting again.
 FINAL_FROM: Final = 4500
 

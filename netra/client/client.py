@@ -7,14 +7,14 @@ import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Final, Self
+from typing import Any, Final, Self
 
 from netra.client.dialogue import OUTBOX, STATE, ClientState, Dialogue
 from netra.client.errors import Closed, Overtaken, Refused
 from netra.client.frames import Account, Ack, Event, Services, User
 from netra.client.line import Line
 from netra.client.news import News
-from netra.client.outbox import Outbox, Pending, PendingSend, PendingStop
+from netra.client.outbox import Outbox, Pending, PendingDecision, PendingSend, PendingStop
 from netra.client.outbox_file import OutboxFile
 from netra.client.thread import Thread
 
@@ -149,6 +149,31 @@ class ChatClient:
         self._outbox.add(stop)
         self._line.turn.set()
         return await self.answer_to(stop.client_id)
+
+    async def approve(
+        self, run_id: str, call_id: str, *, args: dict[str, Any] | None = None
+    ) -> Ack:
+        """Let a tool call run, with other arguments where given. Raises Refused, Closed."""
+        return await self._decide(run_id, call_id, "approve", args)
+
+    async def deny(self, run_id: str, call_id: str) -> Ack:
+        """Let a tool call not run; the run goes on without it. Raises Refused, Closed."""
+        return await self._decide(run_id, call_id, "deny", None)
+
+    async def _decide(
+        self, run_id: str, call_id: str, decision: str, args: dict[str, Any] | None
+    ) -> Ack:
+        pending = PendingDecision(
+            client_id=new_client_id(),
+            run_id=run_id,
+            call_id=call_id,
+            decision=decision,
+            args=args,
+        )
+        self._require_open()
+        self._outbox.add(pending)
+        self._line.turn.set()
+        return await self.answer_to(pending.client_id)
 
     async def answer_to(self, client_id: str) -> Ack:
         """Wait for the final answer to a frame in the outbox, also one of an earlier program.

@@ -9,7 +9,7 @@ import json
 from enum import Enum, StrEnum, auto
 from typing import Final, assert_never
 
-from netra.client.backoff import delay_before, is_final
+from netra.client.backoff import TOO_MANY_CONNECTIONS, delay_before, is_final
 from netra.client.decoding import Malformed, decode
 from netra.client.errors import Closed, Refused
 from netra.client.followings import Followings
@@ -38,6 +38,8 @@ SILENCE_S_MAX: Final = 60.0
 SETUP_S_MAX: Final = 15.0
 # How long a woken client waits for the answer to its ping.
 ANSWER_S_MAX: Final = 3.0
+# A server notices within 60 s that a network is gone; till then the lost connection has a place.
+PLACE_LOST_S_MAX: Final = 75.0
 SEEN_EVERY_S: Final = 1.0
 # After a `subscribe` that may have nothing to answer, a ping tells whether it arrived.
 CONFIRMED_WITHIN_S: Final = 0.25
@@ -85,6 +87,7 @@ class Dialogue:
         self._was_ended = False
         self._failures = 0
         self._drain_s = 0.0
+        self._lost_at = float("-inf")
         self._bytes = 0
         self._heard_at = 0.0
         self._seen_at: float | None = None
@@ -146,6 +149,8 @@ class Dialogue:
 
     def closed(self, code: int, reason: str, now: float, *, chance: float) -> None:
         """The connection ended, or could not be made (then with 1006)."""
+        if self._phase is _Phase.READY and not is_final(code):
+            self._lost_at = now
         self._phase = _Phase.CLOSED
         self.connection_id = None
         self._seen_at = self._confirm_at = self._answer_by = None
@@ -153,7 +158,9 @@ class Dialogue:
         self._news.add(STATE)
         if self.final is not None:
             return
-        if is_final(code):
+        # It may be our own lost connection that is one too many.
+        is_own_place = code == TOO_MANY_CONNECTIONS and now - self._lost_at < PLACE_LOST_S_MAX
+        if is_final(code) and not is_own_place:
             self.final = Closed(code, reason)
             return
         delay_s = delay_before(

@@ -57,7 +57,31 @@ class PendingStop:
         return json.dumps({"type": "stop", "client_id": self.client_id, "run_id": self.run_id})
 
 
-Pending = PendingSend | PendingStop
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingDecision:
+    """What is decided about a tool call; not stored either, since another device may decide."""
+
+    client_id: str
+    run_id: str
+    call_id: str
+    decision: str
+    args: dict[str, Any] | None = None
+    user_id: str | None = None
+
+    def frame(self) -> str:
+        fields: dict[str, Any] = {
+            "type": "approve",
+            "client_id": self.client_id,
+            "run_id": self.run_id,
+            "call_id": self.call_id,
+            "decision": self.decision,
+        }
+        if self.args is not None:
+            fields["args"] = self.args
+        return json.dumps(fields, ensure_ascii=False)
+
+
+Pending = PendingSend | PendingStop | PendingDecision
 Answer = Ack | Refused
 
 

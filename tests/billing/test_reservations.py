@@ -381,6 +381,7 @@ def test_old_minutes_and_closed_keys_are_forgotten_and_months_are_not(
     services.reserve(user=user, feature="concurrent_runs", amount=1, key="held")
     clock.shift(timedelta(days=6, hours=23))
     assert services.prune_usage() == 0
+    services.renew(key="held")
     clock.shift(timedelta(hours=2))
     assert [services.prune_usage() for _ in range(2)] == [3, 0]
     assert set(UsageCounter.objects.values_list("feature", flat=True)) == {
@@ -397,3 +398,13 @@ def test_usage_names_every_counted_limit_with_its_end(user: User) -> None:
     assert month.resets_at == datetime(2026, 7, 1, tzinfo=UTC)
     assert minute.resets_at == datetime(2026, 6, 15, 12, 1, tzinfo=UTC)
     assert (runs.resets_at, connections.resets_at) == (None, None)
+
+
+def test_what_nobody_renewed_for_a_week_is_counted_back_and_forgotten(
+    user: User, clock: time_machine.Traveller
+) -> None:
+    services.reserve(user=user, feature="concurrent_connections", amount=1, key="killed")
+    clock.shift(timedelta(days=7, minutes=1))
+    services.prune_usage()
+    assert counted(user, "concurrent_connections") == (0, 0)
+    assert not Reservation.objects.exists()

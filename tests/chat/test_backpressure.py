@@ -141,6 +141,8 @@ async def test_answers_come_while_threads_wait(session_key: str, thread: Thread)
         await reader.confirm(total=0)
         await in_database(say, thread, EVENTS)
         await reader.read(quiet_s=0.5)
+        # A snapshot has to wait, too, and what is behind it has not.
+        await reader.socket.send(type="subscribe", thread_id=thread.public_id, after_seq=None)
         await reader.socket.send(type="send", client_id="c1", text="hello")
         assert (await reader.socket.frame("ack"))["client_id"] == "c1"
         await reader.socket.leave()

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import User
@@ -102,6 +103,40 @@ async def test_a_process_that_missed_a_beat_leaves_the_question_open(
         await socket.leave()
 
 
+@pytest.mark.asyncio
+async def test_a_process_taken_for_dead_gets_the_places_of_its_sockets_back(
+    user: User, session_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("chat.connection.node.RENEW_EVERY_S", 0.3)
+    async with web_process():
+        sockets = [await opened(session_key) for _ in range(3)]
+        await in_database(free_dead_places, user)
+        await asyncio.sleep(1)
+        assert await in_database(places_held, user) == 3
+        for socket in sockets:
+            await socket.leave()
+
+
+def free_dead_places(user: User) -> None:
+    """As another process does that has not heard this one for a while."""
+    Node.objects.filter(name=NODE.name).update(beat_at=timezone.now() - timedelta(seconds=6))
+    places.free_the_dead(user)
+
+
+@pytest.mark.asyncio
+async def test_a_cookie_that_the_database_cannot_read_harms_nobody_else(session_key: str) -> None:
+    async with web_process():
+        hostile = [Socket('"\\000"') for _ in range(3)]
+        sockets = [hostile[0], Socket(session_key), hostile[1], Socket(session_key), hostile[2]]
+        await asyncio.gather(*(socket.open() for socket in sockets))
+        for socket in hostile:
+            assert await socket.close_code() == 4501
+        for socket in set(sockets) - set(hostile):
+            await socket.frame("ready")
+        for socket in sockets:
+            await socket.leave()
+
+
 def lapse() -> None:
     Reservation.objects.update(lapses_at=timezone.now() - timedelta(seconds=1))
 
@@ -174,3 +209,46 @@ async def test_a_higher_tier_has_more_connections(
         for socket in sockets:
             await socket.leave()
     assert not NODE.draining
+
+
+def expire(session_key: str) -> None:
+    Session.objects.filter(session_key=session_key).update(expire_date=timezone.now())
+
+
+@pytest.mark.asyncio
+async def test_a_session_whose_time_has_come_closes_its_socket_and_no_other(
+    user: User, session_key: str
+) -> None:
+    other_key = await in_database(session_of, user)
+    async with web_process():
+        socket, other = await opened(session_key), await opened(other_key)
+        await in_database(expire, session_key)
+        assert await socket.close_code() == 4501
+        await other.send(type="ping")
+        await other.frame("pong")
+        await socket.leave()
+        await other.leave()
+
+
+@pytest.mark.asyncio
+async def test_a_page_that_is_loaded_again_finds_its_place(session_key: str) -> None:
+    async with web_process():
+        sockets = [await opened(session_key) for _ in range(3)]
+        for _ in range(10):
+            await sockets.pop().leave()
+            sockets.append(await opened(session_key))
+        for socket in sockets:
+            await socket.leave()
+
+
+def delete_session(session_key: str) -> None:
+    Session.objects.filter(session_key=session_key).delete()
+
+
+@pytest.mark.asyncio
+async def test_a_session_that_is_deleted_by_hand_closes_its_socket(session_key: str) -> None:
+    async with web_process():
+        socket = await opened(session_key)
+        await in_database(delete_session, session_key)
+        assert await socket.close_code() == 4501
+        await socket.leave()

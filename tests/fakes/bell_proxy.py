@@ -37,6 +37,9 @@ class BellFaults:
     beats: bool = False
     pause_s_max: float = 0.4
 
+    def __post_init__(self) -> None:
+        assert self.drop + self.repeat + self.late <= 1
+
 
 CALM: Final = BellFaults()
 

@@ -39,6 +39,9 @@ class Faults:
     pause_s_max: float = 0.4
     kinds: frozenset[str] = CONTENT
 
+    def __post_init__(self) -> None:
+        assert self.drop + self.repeat + self.late + self.stall + self.cut <= 1
+
 
 FATES: Final = ("drop", "repeat", "late", "stall", "cut")
 CALM: Final = Faults()

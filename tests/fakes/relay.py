@@ -79,18 +79,22 @@ class Relay:
         self._links: set[Link] = set()
         self._tasks: set[asyncio.Task[None]] = set()
         self._accepted = 0
+        # None of these may pass for a fault of the network.
+        self._own_faults: list[BaseException] = []
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._accept, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
         return self
 
-    async def __aexit__(self, *_exception: object) -> None:
+    async def __aexit__(self, exception: type[BaseException] | None, *_more: object) -> None:
         self._server.close()
         tasks = tuple(self._tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        if exception is None and self._own_faults:
+            raise self._own_faults[0]
 
     @property
     def links(self) -> int:
@@ -109,12 +113,17 @@ class Relay:
             return
         task = asyncio.create_task(self._carry(reader, writer))
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._end)
+
+    def _end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (fault := task.exception()) is not None:
+            self._own_faults.append(fault)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             from_server, to_server = await self._dial()
-        except OSError:
+        except (OSError, asyncio.CancelledError):
             writer.transport.abort()
             return
         link = Link(
@@ -134,7 +143,6 @@ class Relay:
             link.close()
             for pump in pumps:
                 pump.cancel()
-            # A fault of the relay itself must not pass for one of the network.
             await asyncio.gather(*pumps, return_exceptions=True)
         for pump in pumps:
             if not pump.cancelled():

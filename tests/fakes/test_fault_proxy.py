@@ -3,14 +3,15 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosedError, InvalidMessage
+from websockets.exceptions import ConnectionClosed, ConnectionClosedError, InvalidMessage
 
+from tests.fakes.bell_proxy import BellFaults
 from tests.fakes.fault_proxy import CALM, FATES, FaultProxy, Faults
 
 pytestmark = pytest.mark.asyncio
@@ -47,7 +48,11 @@ async def refuse(socket: ServerConnection) -> None:
 
 @asynccontextmanager
 async def proxied(speak: Any, faults: Faults = CALM, *, seed: int = 1) -> AsyncIterator[FaultProxy]:
-    async with serve(speak, "127.0.0.1", 0) as server:
+    async def speak_while_it_lasts(socket: ServerConnection) -> None:
+        with suppress(ConnectionClosed):
+            await speak(socket)
+
+    async with serve(speak_while_it_lasts, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         async with FaultProxy(port, seed=seed, faults=faults) as proxy:
             yield proxy
@@ -60,11 +65,9 @@ def through(proxy: FaultProxy) -> connect:
 async def heard(socket: ClientConnection) -> list[int]:
     """The numbers of the frames that arrive until the close."""
     numbers = []
-    try:
+    with suppress(ConnectionClosedError):
         async for text in socket:
             numbers.append(json.loads(text)["number"])
-    except ConnectionClosedError:
-        pass
     return numbers
 
 
@@ -193,3 +196,27 @@ async def test_plain_http_passes_as_it_is() -> None:
             writer.write(b"GET / HTTP/1.1\r\n\r\n")
             assert (await reader.read()).endswith(b"\r\n\r\nhello")
             writer.close()
+
+
+async def test_what_the_proxy_cannot_carry_is_no_fault_of_the_network() -> None:
+    async def babble(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"x" * 100_000)
+        await writer.drain()
+        writer.close()
+
+    async def connect_to(port: int) -> None:
+        async with FaultProxy(port) as proxy:
+            reader, writer = await asyncio.open_connection("127.0.0.1", proxy.port)
+            assert await reader.read() == b""
+            writer.close()
+
+    async with await asyncio.start_server(babble, "127.0.0.1", 0) as server:
+        with pytest.raises(asyncio.LimitOverrunError):
+            await connect_to(server.sockets[0].getsockname()[1])
+
+
+async def test_fates_are_certain_at_most() -> None:
+    with pytest.raises(AssertionError):
+        Faults(drop=0.7, cut=0.7)
+    with pytest.raises(AssertionError):
+        BellFaults(drop=0.7, late=0.7)

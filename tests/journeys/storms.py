@@ -15,7 +15,7 @@ from tests.servers import Servers
 # Every one of them happens before any happens again.
 DEEDS: Final = ("kill web", "kill worker", "move", "cut", "freeze", "deafen", "cut bus")
 # Where nothing comes, as while nobody works, the storm goes on all the same.
-PATIENCE_S: Final = 4.0
+PATIENCE_S: Final = 2.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

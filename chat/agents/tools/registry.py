@@ -73,6 +73,11 @@ async def run_with_timeout(
     """The plain way around a call: the tool's time limit, and no tool that wants approval."""
     if tool.approval:
         raise ToolFault("approval_required", f"The tool {tool.name} needs the user's approval.")
+    return await within_time(tool, call)
+
+
+async def within_time(tool: Tool, call: Call) -> JsonValue:
+    """Run a call, for as long as its tool may take."""
     try:
         async with asyncio.timeout(tool.timeout_s):
             return await call()

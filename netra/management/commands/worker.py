@@ -3,16 +3,19 @@
 import asyncio
 import contextlib
 import gc
+from collections.abc import Awaitable, Callable
 from typing import Any
 
+import psycopg
 import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand
 from procrastinate.contrib.django import app
+from procrastinate.exceptions import ConnectorException
 
 from chat.delivery import bell, trace
 from chat.runs import tasks
-from chat.services import RUN_QUEUE
+from chat.turns import RUN_QUEUE
 
 HEARTBEAT_S = 1.0
 # A worker that missed ten heartbeats is dead; its runs were taken over long before.
@@ -20,6 +23,7 @@ STALLED_AFTER_S = 10.0
 # What a run may still take to end after SIGTERM; others are handed to another worker.
 GRACE_S = 3.0
 RINGS_OUT_WITHIN_S = 1.0
+LISTEN_AGAIN_S = 0.5
 
 
 class Command(BaseCommand):
@@ -33,12 +37,30 @@ class Command(BaseCommand):
             runner.run(_work())
 
 
+def _steadily(listen: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
+    """Listen again after an outage: the library gives up when its first reconnect fails.
+
+    Without it runs would wait for the next poll, and stops for the next beat, ever after.
+    """
+
+    async def listen_on(*arguments: Any, **options: Any) -> None:
+        while True:
+            try:
+                await listen(*arguments, **options)
+            except (ConnectorException, psycopg.OperationalError):
+                await asyncio.sleep(LISTEN_AGAIN_S)
+
+    return listen_on
+
+
 async def _work() -> None:
     ringer = bell.attach()
     beats = [asyncio.create_task(tasks.beat()), asyncio.create_task(tasks.keep_house())]
     try:
         # An app of its own: defers inside tasks stay with Django's connection and transactions.
-        worker = app.with_connector(app.connector.get_worker_connector())  # type: ignore[attr-defined]  # Django's has it
+        connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]  # Django's has it
+        connector.listen_notify = _steadily(connector.listen_notify)
+        worker = app.with_connector(connector)
         async with worker.open_async():
             await worker.run_worker_async(
                 queues=[RUN_QUEUE],
