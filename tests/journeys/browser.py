@@ -96,6 +96,9 @@ class Tab:
         self.page.on("console", self._note)
 
     def _note(self, message: ConsoleMessage) -> None:
+        # Whatever a page loads while a journey has taken its network away.
+        if "ERR_INTERNET_DISCONNECTED" in message.text:
+            return
         if message.type in ("error", "warning"):
             self.faults.append(f"console: {message.text}")
 
