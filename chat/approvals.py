@@ -23,7 +23,7 @@ _FOLLOWS_FROM: Final = {
 }
 _REASONS: Final = {
     "deny": "The user did not allow this.",
-    "expired": "Nobody decided about this within a day.",
+    "expired": "Nobody decided about this in time.",
 }
 
 

@@ -4,10 +4,12 @@ from pathlib import PurePath
 from typing import ClassVar
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models.functions import MD5
 from django.utils import timezone
 
+from chat.indexing import MESSAGE_WORDS
 from chat.runs.lifecycle import ACTIVE, UNFINISHED, CallState, RunState
 from netra.ids import FileID, MessageID, PublicID, RunID, ThreadID
 
@@ -83,6 +85,7 @@ class Message(models.Model):
             models.UniqueConstraint("user", "client_id", name="message_client_id_once"),
             models.UniqueConstraint("thread", "seq", name="message_seq_once"),
         ]
+        indexes: ClassVar[list[models.Index]] = [GinIndex(MESSAGE_WORDS, name="message_words")]
 
     def __str__(self) -> str:
         return self.public_id

@@ -1,20 +1,12 @@
 """The built-in assistant: a deterministic model, honest about what it is, on the common path."""
 
-import json
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from hashlib import sha256
-from typing import Any, TypeVar, assert_never
+from typing import Any, assert_never
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from pydantic_ai import RunContext
-from pydantic_ai.messages import (
-    ModelMessage,
-    ModelRequest,
-    ToolReturnPart,
-    UserPromptPart,
-)
+from pydantic_ai.messages import ModelMessage, ToolReturnPart
 from pydantic_ai.models import ModelRequestParameters, StreamedResponse
 from pydantic_ai.models.function import (
     AgentInfo,
@@ -25,11 +17,13 @@ from pydantic_ai.models.function import (
 from pydantic_ai.settings import ModelSettings
 
 from chat.agents import intents
-from chat.agents.answers import demo, plain_answers, usage_answer
-from chat.agents.data_sets import data_sets, pasted_in
-from chat.agents.intents import Intent, decide, focus_of
+from chat.agents.answers import found_answers, plain_answers, usage_answer
+from chat.agents.demo import demo_step
+from chat.agents.handbook import handbook
+from chat.agents.intents import Intent, Signs, asks_for_usage, decide
 from chat.agents.pace import paced
 from chat.agents.prices import models_in
+from chat.agents.step import Call, Step
 from chat.agents.tools.analyse_usage import UsageQuestion, analyse_usage
 from chat.agents.tools.calculate import Expression, Value, calculate
 from chat.agents.tools.compare_prices import (
@@ -38,31 +32,17 @@ from chat.agents.tools.compare_prices import (
     PriceQuestion,
     compare_prices,
 )
-from chat.agents.tools.demonstrate import Demonstration, demonstrate
 from chat.agents.tools.registry import ToolContext
+from chat.agents.tools.search_docs import DocsQuestion, Passages, search_docs
+from chat.agents.tools.search_threads import Hits, ThreadQuestion, search_threads
 from chat.agents.tools.show_account import Account, AccountQuestion, show_account
-from chat.agents.usage import pasted
-from chat.agents.usage.report import UsageReport
+from chat.agents.turn import Turn, parsed, turn_of
+from chat.agents.usage.report import Focus, UsageReport
 
 NAME = "built-in"
+QUERY_CHARS_MAX = 400
 
-Result = TypeVar("Result", bound=BaseModel)
 Piece = str | dict[int, DeltaThinkingPart] | dict[int, DeltaToolCall]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
-    """The conversation as it stands: the last question, and what tools returned since."""
-
-    question: str
-    returns: Sequence[ToolReturnPart]
-    earlier: Sequence[ToolReturnPart]
-    context: ToolContext
-
-    @property
-    def words(self) -> str:
-        """The question without data pasted into it."""
-        return pasted.split(self.question).words
 
 
 class BuiltInModel(FunctionModel):
@@ -86,7 +66,7 @@ class BuiltInModel(FunctionModel):
 
         # A stream function sees messages only; the assistant also needs to know what is attached.
         def respond(conversation: list[ModelMessage], _info: AgentInfo) -> AsyncIterator[Piece]:
-            return _respond(_turn_of(conversation, context), self._tokens_per_s)
+            return _respond(turn_of(conversation, context), self._tokens_per_s)
 
         bound = FunctionModel(stream_function=respond, model_name=NAME)
         async with bound.request_stream(
@@ -99,195 +79,127 @@ def _unbound(_messages: list[ModelMessage], _info: AgentInfo) -> AsyncIterator[P
     raise RuntimeError("the built-in assistant is streamed with its context only")
 
 
-def _turn_of(messages: Sequence[ModelMessage], context: ToolContext) -> Turn:
-    question = ""
-    returns: list[ToolReturnPart] = []
-    earlier: list[ToolReturnPart] = []
-    for message in messages:
-        if not isinstance(message, ModelRequest):
-            continue
-        for part in message.parts:
-            if isinstance(part, UserPromptPart):
-                question = _text_of(part)
-                earlier += returns
-                returns = []
-            elif isinstance(part, ToolReturnPart):
-                returns.append(part)
-    if context.texts:
-        # As the user wrote it: the prompt may carry notes on attached files for other models.
-        question = context.texts[0]
-    return Turn(question=question, returns=returns, earlier=earlier, context=context)
-
-
-def _text_of(part: UserPromptPart) -> str:
-    if isinstance(part.content, str):
-        return part.content
-    return "\n".join(item for item in part.content if isinstance(item, str))
-
-
 async def _respond(turn: Turn, tokens_per_s: float) -> AsyncIterator[Piece]:
-    intent = _intent_of(turn)
-    if turn.returns:
-        text = _answer(intent, turn)
-        # The demonstration thinks between its steps, too.
-        if isinstance(intent, intents.Demonstrate):
-            yield {0: DeltaThinkingPart(content=demo.SECOND_THOUGHT)}
-        async for piece in paced(text, tokens_per_s):
-            yield piece
-        return
-    yield {0: DeltaThinkingPart(content=_thought(intent, turn))}
-    call = _call(intent, turn, tokens_per_s)
-    if call is not None:
-        yield {1: call}
-        return
-    async for piece in paced(_spoken(intent), tokens_per_s):
+    step = next_step(turn, is_quick=not tokens_per_s)
+    if step.thought:
+        yield {0: DeltaThinkingPart(content=step.thought)}
+    async for piece in paced(step.text, tokens_per_s):
         yield piece
+    if step.call is not None:
+        call = step.call
+        yield {
+            1: DeltaToolCall(
+                name=call.tool_name, json_args=call.json_args, tool_call_id=call.id_in(turn)
+            )
+        }
+
+
+def next_step(turn: Turn, *, is_quick: bool) -> Step:
+    """What comes next; the same rules with a tool's return at hand, so that a run can resume."""
+    intent = _intent_of(turn)
+    if isinstance(intent, intents.Demonstrate):
+        return demo_step(turn, is_quick=is_quick)
+    if turn.returns:
+        return Step(text=_answer(turn.returns[-1], turn))
+    return _first_step(intent, turn)
 
 
 def _intent_of(turn: Turn) -> Intent:
-    # With a tool's return at hand the same rules apply, so that a resumed run goes on alike.
-    words = turn.words
-    return decide(
-        words,
-        has_data=bool(data_sets(turn.context)),
-        new_data=_new_source(turn) is not None,
-        names_model=bool(models_in(words)),
+    narrows = turn.follow_up.narrows or turn.follow_up.wants_all
+    has_data = bool(turn.data)
+    # The names that a question restricts itself to are no words of the question.
+    text = turn.follow_up.rest if narrows and has_data else turn.words
+    best = handbook().quote(text[:QUERY_CHARS_MAX], limit=1)
+    signs = Signs(
+        has_data=has_data,
+        new_data=turn.new_source is not None,
+        names_model=bool(models_in(text)),
+        narrows=narrows,
+        covered=best[0].coverage if best and best[0].is_telling else 0,
     )
+    return decide(text, signs)
 
 
-def _new_source(turn: Turn) -> str | None:
-    """The id of data that came with this message, or was attached and never analysed."""
-    paste = pasted_in(turn.question)
-    if paste is not None:
-        return paste.id
-    analysed = {source for part in turn.earlier if (source := _source_of(part))}
-    newest = next(iter(data_sets(turn.context)), None)
-    if newest is None or newest.id.startswith("paste:") or newest.id in analysed:
-        return None
-    return newest.id
-
-
-def _source(turn: Turn) -> str:
-    """The data that a question is about: what is new, else what was analysed last."""
-    new = _new_source(turn)
-    if new is not None:
-        return new
-    analysed = [source for part in turn.earlier if (source := _source_of(part))]
-    present = {data_set.id for data_set in data_sets(turn.context)}
-    return next((source for source in reversed(analysed) if source in present), "")
-
-
-def _source_of(part: ToolReturnPart) -> str | None:
-    if part.tool_name != analyse_usage.__name__ or part.outcome != "success":
-        return None
-    report = _parsed(UsageReport, part)
-    return report.source.id if report is not None else None
-
-
-def _thought(intent: Intent, turn: Turn) -> str:
+def _first_step(intent: Intent, turn: Turn) -> Step:
     match intent:
-        case intents.Demonstrate():
-            return demo.FIRST_THOUGHT
-        case intents.AnalyseUsage():
-            return f"I'll read {_source_name(turn)} and add up what it says, row by row."
-        case intents.AskForData():
-            return "This is about usage data, and there is none in this thread yet."
-        case intents.Calculate():
-            return "This is arithmetic, so I'll use the calculator."
-        case intents.ComparePrices():
-            return "I'll look up the list prices of the models you name."
-        case intents.ShowAccount():
-            return "I'll look up your plan and what you have used of it."
-        case intents.Introduce():
-            return "No tool is needed for this."
-        case intents.Help():
-            return "None of my rules matches this message, so I'll say what I can do."
-        case _:
-            assert_never(intent)
-
-
-def _source_name(turn: Turn) -> str:
-    source = _source(turn)
-    found = [it.name for it in data_sets(turn.context) if it.id == source or not source]
-    return found[0] if found else "the data"
-
-
-def _call(intent: Intent, turn: Turn, tokens_per_s: float) -> DeltaToolCall | None:
-    match intent:
-        case intents.Demonstrate():
-            show = Demonstration() if tokens_per_s else Demonstration(pause_ms=0)
-            return _tool_call(turn, demonstrate.__name__, show)
-        case intents.AnalyseUsage():
-            return _tool_call(turn, analyse_usage.__name__, UsageQuestion(source=_source(turn)))
+        case intents.AnalyseUsage(focus):
+            return _calling(
+                f"I'll read {turn.source_name} and add up what it says, row by row.",
+                analyse_usage.__name__,
+                _usage_question(focus, turn),
+            )
         case intents.Calculate(expression):
-            return _tool_call(turn, calculate.__name__, Expression(expression=expression))
+            thought = "This is arithmetic, so I'll use the calculator."
+            return _calling(thought, calculate.__name__, Expression(expression=expression))
         case intents.ComparePrices(input_tokens, output_tokens):
             names = [f"{it.provider.id}/{it.name}" for it in models_in(turn.words)]
             question = PriceQuestion(
                 models=names[:MODELS_MAX], input_tokens=input_tokens, output_tokens=output_tokens
             )
-            return _tool_call(turn, compare_prices.__name__, question)
+            thought = "I'll look up the list prices of the models you name."
+            return _calling(thought, compare_prices.__name__, question)
         case intents.ShowAccount():
-            return _tool_call(turn, show_account.__name__, AccountQuestion())
-        case intents.AskForData() | intents.Introduce() | intents.Help():
-            return None
+            thought = "I'll look up your plan and what you have used of it."
+            return _calling(thought, show_account.__name__, AccountQuestion())
+        case intents.SearchThreads(words):
+            thought = "I'll search your other threads for that."
+            return _calling(thought, search_threads.__name__, ThreadQuestion(words=words))
+        case intents.SearchDocs():
+            thought = "I'll look that up in Netra's documentation."
+            query = DocsQuestion(query=turn.words[:QUERY_CHARS_MAX])
+            return _calling(thought, search_docs.__name__, query)
+        case intents.AskForData():
+            thought = "This is about usage data, and there is none in this thread yet."
+            return Step(thought=thought, text=plain_answers.ASK_FOR_DATA)
+        case intents.Introduce(thanks):
+            text = plain_answers.THANKS if thanks else plain_answers.INTRODUCTION
+            return Step(thought="No tool is needed for this.", text=text)
+        case intents.Help() | intents.Demonstrate():
+            thought = "None of my rules matches this message, so I'll say what I can do."
+            return Step(thought=thought, text=plain_answers.NOT_UNDERSTOOD)
         case _:
             assert_never(intent)
 
 
-def _tool_call(turn: Turn, name: str, arguments: BaseModel) -> DeltaToolCall:
-    # The same id in every attempt of a run: the journal then knows a call that was made before.
-    digest = sha256(f"{turn.context.run_id}:{name}".encode()).hexdigest()[:20]
-    return DeltaToolCall(
-        name=name,
-        json_args=json.dumps(arguments.model_dump(mode="json")),
-        tool_call_id=f"call_{digest}",
-    )
+def _calling(thought: str, tool_name: str, arguments: BaseModel) -> Step:
+    return Step(thought=thought, call=Call(tool_name=tool_name, arguments=arguments))
 
 
-def _spoken(intent: Intent) -> str:
-    match intent:
-        case intents.AskForData():
-            return plain_answers.ASK_FOR_DATA
-        case intents.Introduce(thanks):
-            return plain_answers.THANKS if thanks else plain_answers.INTRODUCTION
-        case _:
-            return plain_answers.NOT_UNDERSTOOD
+def _usage_question(focus: Focus, turn: Turn) -> UsageQuestion:
+    """What to analyse; what a follow-up leaves unsaid is as it was in the last report."""
+    follow, last = turn.follow_up, turn.last_report
+    only, since, until = follow.only, follow.since, follow.until
+    if last is not None:
+        goes_on = follow.is_elliptical and not follow.wants_all and not follow.narrows
+        if goes_on and last.selection is not None:
+            only = tuple(last.selection.only)
+            since, until = last.selection.since, last.selection.until
+        if (follow.narrows or follow.wants_all) and not asks_for_usage(follow.rest):
+            focus = last.focus
+    return UsageQuestion(source=turn.source, focus=focus, only=list(only), since=since, until=until)
 
 
-def _answer(intent: Intent, turn: Turn) -> str:
+def _answer(part: ToolReturnPart, turn: Turn) -> str:
     """The answer from what the tool returned; its own sentence when it failed."""
-    part = turn.returns[-1]
     if part.outcome != "success":
-        about_data = part.tool_name == analyse_usage.__name__
-        return plain_answers.tool_failed(str(part.content), about_data=about_data)
-    match part.tool_name:
-        case "analyse_usage":
-            report = _parsed(UsageReport, part)
-            if report is not None:
-                wanted = intent.focus if isinstance(intent, intents.AnalyseUsage) else None
-                return usage_answer.answer(report, wanted or focus_of(turn.words), turn.words)
-        case "calculate":
-            value = _parsed(Value, part)
-            if value is not None:
-                return plain_answers.calculation(value)
-        case "compare_prices":
-            comparison = _parsed(PriceComparison, part)
-            if comparison is not None:
-                return plain_answers.prices(comparison)
-        case "show_account":
-            account = _parsed(Account, part)
-            if account is not None:
-                return plain_answers.account(account)
-        case "demonstrate":
-            return demo.TEXT
-    return plain_answers.tool_failed(
-        "The tool's result is not one that I can read.", about_data=False
-    )
+        return str(part.content)
+    kind, write = _ANSWERS.get(part.tool_name, (None, None))
+    found = parsed(kind, part) if kind is not None else None
+    if found is None or write is None:
+        return "The tool's result is not one that I can read."
+    return write(found, turn)
 
 
-def _parsed(kind: type[Result], part: ToolReturnPart) -> Result | None:
-    try:
-        return kind.model_validate(part.content)
-    except ValidationError:
-        return None
+def _usage(report: Any, turn: Turn) -> str:
+    return usage_answer.answer(report, turn.words)
+
+
+_Written = tuple[type[BaseModel], Callable[[Any, Turn], str]]
+_ANSWERS: Mapping[str, _Written] = {
+    analyse_usage.__name__: (UsageReport, _usage),
+    calculate.__name__: (Value, lambda value, _: plain_answers.calculation(value)),
+    compare_prices.__name__: (PriceComparison, lambda found, _: plain_answers.prices(found)),
+    show_account.__name__: (Account, lambda found, _: plain_answers.account(found)),
+    search_threads.__name__: (Hits, lambda hits, _: found_answers.threads(hits)),
+    search_docs.__name__: (Passages, lambda found, _: found_answers.passages(found)),
+}

@@ -2,22 +2,9 @@
 
 import re
 from dataclasses import dataclass
-from enum import StrEnum
 
-
-class Focus(StrEnum):
-    """Which part of a usage report a question is about."""
-
-    SUMMARY = "summary"
-    MODELS = "models"
-    DAYS = "days"
-    USERS = "users"
-    PROJECTS = "projects"
-    LATENCY = "latency"
-    TOKENS = "tokens"
-    ANOMALIES = "anomalies"
-    SAVINGS = "savings"
-    ROWS = "rows"
+from chat.agents.arithmetic import expression_in
+from chat.agents.usage.report import Focus
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +45,18 @@ class ShowAccount:
 
 
 @dataclass(frozen=True, slots=True)
+class SearchThreads:
+    """What was said in the user's other threads."""
+
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class SearchDocs:
+    """How the product works."""
+
+
+@dataclass(frozen=True, slots=True)
 class Introduce:
     """A greeting, thanks, or a question about the assistant itself."""
 
@@ -76,6 +75,8 @@ Intent = (
     | Calculate
     | ComparePrices
     | ShowAccount
+    | SearchThreads
+    | SearchDocs
     | Introduce
     | Help
 )
@@ -100,9 +101,13 @@ _FOCUS_WORDS: tuple[tuple[Focus, str], ...] = (
     (
         Focus.DAYS,
         r"by day|per day|daily|each day|over time|trend\w*|which days?|what days?|by date|days?|"
-        r"weekly|timeline|yesterday|when",
+        r"weekly|timeline|yesterday|when (?:was|were|did|do)",
     ),
-    (Focus.USERS, r"users?|who|whom|people|customers?|members?|persons?"),
+    (
+        Focus.USERS,
+        r"users?|by whom|people|customers?|members?|persons?|"
+        r"who (?:spen\w*|use[sd]?|cost\w*|pa(?:id|ys)|is (?:the )?(?:most|biggest|top|largest))",
+    ),
     (Focus.PROJECTS, r"projects?|teams?|departments?|apps?|workspaces?|features?"),
     (Focus.TOKENS, r"tokens?"),
     (Focus.MODELS, r"(?:by|per|each|which|what|every) (?:\w+ )?models?|models?"),
@@ -115,6 +120,13 @@ _USAGE = re.compile(
     r"where does|where do)\b",
     re.I,
 )
+# Words that are about usage even where there is no data: others, such as "who" and "file", are not.
+_SPEND = re.compile(
+    r"\b(?:spen[dt]\w*|costs?|costing|money|bill\w*|expens\w*|usage|analy[sz]\w*|how much|"
+    r"break\s?down)\b",
+    re.I,
+)
+_OF_DATA = frozenset({Focus.LATENCY, Focus.ANOMALIES, Focus.SAVINGS, Focus.TOKENS})
 _PRICE = re.compile(
     r"\b(?:price\w*|pricing|list price|rates?|compare|comparison|versus|vs|per (?:1?\s?m|mtok|1k|"
     r"million|thousand)|cheapest|cheaper|cost|costs|expensive|estimate)\b",
@@ -129,9 +141,45 @@ _PRICE_STRICT = re.compile(
 _ACCOUNT = re.compile(
     r"\b(?:my|our|the|your|which|what|current)\s+(?:current\s+)?(?:plan|tier|trial|limits?|quota|"
     r"subscription|account|allowance)\b|\b(?:runs?|messages?) (?:are |do i have )?left\b|"
-    r"\bhow many (?:more )?(?:runs?|messages?)\b|\b(?:quota|upgrade|trial)\b",
+    r"\bhow many (?:more )?(?:runs?|messages?)\b|\b(?:quota|upgrade)\b",
     re.I,
 )
+_THREADS = r"(?:threads?|conversations?|chats?|messages?|history)"
+_SEARCH = tuple(
+    re.compile(rf"^\W*(?:please |can you |could you )?{lead}\W*(?P<words>\S.*?)[\s?.!”\"']*$", re.I)
+    for lead in (
+        r"/search\b",
+        rf"(?:search|look|go)(?: through| in| into)? (?:all )?(?:of )?(?:my|our|the|all) "
+        rf"(?:other |old |earlier |past |own )*{_THREADS}(?: for| about)?\b",
+        rf"(?:find|show)(?: me)? (?:all )?(?:my|our|the|a) (?:other |old |earlier |past )*"
+        rf"{_THREADS} (?:about|with|on|where i|that|mentioning|containing|of)\b",
+        r"(?:where|when) did (?:i|we) (?:last )?(?:ask|talk|write|speak|say|mention|discuss|"
+        r"chat)(?: about| of| something about)?\b",
+        rf"what did (?:i|we|you) (?:say|write|ask|tell me|answer)(?: in my {_THREADS})? "
+        r"(?:about|on)\b",
+        r"(?:did|have) (?:i|we) (?:ever |already |once )?(?:ask|mention|talk|discuss)(?:ed)?"
+        r"(?: about)?\b",
+    )
+)
+_SEARCH_FOR = re.compile(r"^\W*(?:please )?search for\W*(?P<words>\S.*?)[\s?.!]*$", re.I)
+_QUESTION = re.compile(
+    r"^\W*(?:how|what|where|which|who|why|when|can|could|does|do|is|are|may|will|should|explain|"
+    r"tell me|show me|docs?|help(?: me)? with|/docs|/help)\b|\?\s*$",
+    re.I,
+)
+_HOW_TO = re.compile(
+    r"\W*(?:how (?:do|can|to|may)|can i|where (?:do|can)|how many \w+ (?:can|may) i)\b", re.I
+)
+_PRODUCT = re.compile(
+    r"\b(?:netra|this (?:app|application|site|page|chat|product)|docs?|documentation|/docs|manual|"
+    r"plans?|tiers?|trials?)\b",
+    re.I,
+)
+# How much of a question, by the weight of its words, a passage must hold to be an answer to it.
+COVERED_MIN = 0.6
+COVERED_WELL = 0.9
+COVERED_OF_PRODUCT_MIN = 0.35
+
 _IDENTITY = re.compile(
     r"\b(?:who are you|what are you|are you (?:an? )?(?:ai|llm|bot|human|chatgpt|gpt|claude|real|"
     r"language model|person)\w*|what can you do|what do you do|what can i (?:do|ask)|your name|"
@@ -149,39 +197,12 @@ _THANKS = re.compile(
     re.I,
 )
 
-# A longer message is more than arithmetic.
-EXPRESSION_CHARS_MAX = 300
+# A longer message is no search.
+SEARCH_CHARS_MAX = 200
 
 _NUMBER = r"\d[\d_,]*(?:\.\d+)?"
-_LEAD = re.compile(
-    r"^\s*(?:please\s+)?(?:can you\s+)?(?:what(?:'s|’s| is| are)|how much is|calculate|compute|"
-    r"evaluate|work out|solve)?\s*:?\s*(.+?)\s*[=?.!]*\s*$",
-    re.I | re.S,
-)
-_WORDS_TO_SIGNS: tuple[tuple[str, str], ...] = (
-    (r"(\d)\s*%\s*of\s+", r"\1/100*"),
-    (r"\bpercent of\b", "/100*"),
-    (r"\bdivided by\b|÷", "/"),
-    (r"\b(?:multiplied by|times)\b|[×·]", "*"),
-    (r"\bplus\b", "+"),
-    (r"\bminus\b|−", "-"),
-    (r"\bto the power of\b|\^", "**"),
-    (r"\bsquare root of\s+(\d[\d_]*(?:\.\d+)?)", r"sqrt(\1)"),
-    (r"\bsquared\b", "**2"),
-    (r"\bcubed\b", "**3"),
-    (r"(?<=\d)\s+x\s+(?=\d)", "*"),
-    (r"(\d)%(?!\s*\d)", r"\1/100"),
-)
-_FUNCTION = r"(?:abs|round|min|max|sum|sqrt|log10|log|ln|exp|floor|ceil|pi)\b"
-# Possessive throughout: digits could be shared out among repetitions in exponentially many ways.
-_ARITHMETIC = re.compile(
-    rf"(?:{_FUNCTION}|\d[\d_]*+(?:\.\d*+)?+(?:e[+-]?\d++)?+|\.\d++|[-+*/%(),\s])++", re.IGNORECASE
-)
-_HAS_WORK = re.compile(
-    rf"[\d)]\s*[-+*/%]+\s*[-(.\d]|\b{_FUNCTION}\s*\(|[\d)]\s*[*/]+\s*[a-z]", re.I
-)
-_THOUSANDS = re.compile(r"(?<=\d),(?=\d{3}(?!\d))")
-
+# Nobody buys more; it is also what the price tool takes.
+TOKENS_MAX = 10**15
 _SCALES = {
     "k": 10**3,
     "thousand": 10**3,
@@ -196,7 +217,22 @@ _AMOUNT = re.compile(
 )
 
 
-def decide(text: str, *, has_data: bool, new_data: bool, names_model: bool) -> Intent:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What is known beside the words: of the thread's data, the price list and the handbook.
+
+    `narrows`: the words restrict an analysis, and are left out of the text. `covered`: how much of
+    the text the best passage of the handbook holds, 0 to 1.
+    """
+
+    has_data: bool = False
+    new_data: bool = False
+    names_model: bool = False
+    narrows: bool = False
+    covered: float = 0.0
+
+
+def decide(text: str, signs: Signs) -> Intent:
     """The intent of a message; `text` is without any data pasted into it."""
     if re.match(r"\s*/demo\b", text, re.I):
         return Demonstrate()
@@ -206,18 +242,65 @@ def decide(text: str, *, has_data: bool, new_data: bool, names_model: bool) -> I
     expression = expression_in(text)
     if expression is not None:
         return Calculate(expression)
-    if names_model and (_PRICE_STRICT if has_data else _PRICE).search(text):
+    # "Search for anomalies" is about the data where there is some.
+    words = searched_words(text, loosely=not (signs.has_data and asks_for_usage(text)))
+    if words is not None:
+        return SearchThreads(words)
+    if signs.names_model and (_PRICE_STRICT if signs.has_data else _PRICE).search(text):
         return ComparePrices(*token_amounts(text))
-    focus = focus_of(text)
-    if new_data:
-        return AnalyseUsage(focus)
-    if _ACCOUNT.search(text):
+    if _is_about_product(text, signs):
+        return SearchDocs()
+    if signs.new_data:
+        return AnalyseUsage(focus_of(text))
+    if _ACCOUNT.search(text) and not _HOW_TO.match(text):
         return ShowAccount()
-    if has_data and names_model and focus is Focus.SUMMARY:
-        return AnalyseUsage(Focus.MODELS)
-    if _USAGE.search(text) or focus is not Focus.SUMMARY:
-        return AnalyseUsage(focus) if has_data else AskForData()
-    return Help()
+    return _about_data(text, signs) or (SearchDocs() if _is_documented(text, signs) else Help())
+
+
+def _about_data(text: str, signs: Signs) -> Intent | None:
+    focus = focus_of(text)
+    if signs.has_data and (signs.narrows or (signs.names_model and focus is Focus.SUMMARY)):
+        return AnalyseUsage(focus if signs.narrows else Focus.MODELS)
+    if not asks_for_usage(text):
+        return None
+    if signs.has_data:
+        return AnalyseUsage(focus)
+    return AskForData() if focus in _OF_DATA or _SPEND.search(text) else None
+
+
+def _is_about_product(text: str, signs: Signs) -> bool:
+    """Whether it cannot be about data: what does the early plan cost, not what did we spend."""
+    is_narrow = signs.has_data and signs.narrows
+    if is_narrow or _ACCOUNT.search(text) or not _is_documented(text, signs):
+        return False
+    if _PRODUCT.search(text):
+        return True
+    if _HOW_TO.match(text):
+        return focus_of(text) not in _OF_DATA and not _SPEND.search(text)
+    return signs.covered >= COVERED_WELL and not asks_for_usage(text)
+
+
+def _is_documented(text: str, signs: Signs) -> bool:
+    least = COVERED_OF_PRODUCT_MIN if _PRODUCT.search(text) else COVERED_MIN
+    return signs.covered >= least and _QUESTION.search(text) is not None
+
+
+def asks_for_usage(text: str) -> bool:
+    """Whether a message has words of spend, usage or any part of a report."""
+    return _USAGE.search(text) is not None or focus_of(text) is not Focus.SUMMARY
+
+
+def searched_words(text: str, *, loosely: bool = True) -> str | None:
+    """What to look for in the user's threads; None where a message asks for no search.
+
+    Loosely, a message need not say where to search.
+    """
+    if len(text) > SEARCH_CHARS_MAX:
+        return None
+    line = " ".join(text.split())
+    patterns = (*_SEARCH, _SEARCH_FOR) if loosely else _SEARCH
+    found = next((match for pattern in patterns if (match := pattern.match(line))), None)
+    return found["words"].strip(" \"'“”‘’") or None if found else None
 
 
 def _small_talk(text: str) -> Introduce | None:
@@ -235,30 +318,12 @@ def focus_of(text: str) -> Focus:
     return found[0] if found and len(found) <= 2 else Focus.SUMMARY
 
 
-def expression_in(text: str) -> str | None:
-    """The arithmetic that a message consists of; None when it is anything more."""
-    if len(text) > EXPRESSION_CHARS_MAX:
-        return None
-    match = _LEAD.match(" ".join(text.split()))
-    if match is None:
-        return None
-    expression = _THOUSANDS.sub("", match[1])
-    for words, sign in _WORDS_TO_SIGNS:
-        expression = re.sub(words, sign, expression, flags=re.I)
-    expression = expression.strip()
-    if not _ARITHMETIC.fullmatch(expression) or not _HAS_WORK.search(expression):
-        return None
-    # A date such as 2026-11-22 is no subtraction.
-    return None if re.fullmatch(r"\d{4}-\d{2}-\d{2}", expression) else expression
-
-
 def token_amounts(text: str) -> tuple[int, int]:
     """Input and output tokens that a price question names; a million of each where it does not."""
     amounts: dict[str, int] = {}
     for number, scale, kind in _AMOUNT.findall(text):
-        tokens = int(
-            float(number.replace(",", "").replace("_", "")) * _SCALES.get(scale.lower(), 1)
-        )
+        plain = float(number.replace(",", "").replace("_", ""))
+        tokens = int(min(plain * _SCALES.get(scale.lower(), 1), TOKENS_MAX))
         side = {"prompt": "input", "completion": "output"}.get(
             kind.lower(), kind.lower()
         ) or "plain"

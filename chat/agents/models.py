@@ -14,7 +14,7 @@ from pydantic_ai.usage import UsageLimits
 
 from chat.agents import assistant
 from chat.agents.data_sets import data_sets
-from chat.agents.tools import TOOLS
+from chat.agents.toolbox import TOOLS
 from chat.agents.tools.registry import ToolContext
 from chat.agents.toolset import JournalledToolset
 from netra.env import Secret

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
-from pydantic import BaseModel, JsonValue, TypeAdapter, ValidationError
+from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic_ai import RunContext, ToolDefinition, ToolFailed
 from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
 from pydantic_core import SchemaValidator
@@ -63,6 +63,9 @@ class JournalledToolset(AbstractToolset[ToolContext]):
         registered = self._tools[name]
         call = _bound(registered, ToolCall(call_id=ctx.tool_call_id, context=ctx.deps), tool_args)
         try:
+            if registered.approval:
+                # Nobody is asked to approve what could not run.
+                registered.checked(tool_args)
             return await ctx.deps.around(ctx.tool_call_id, registered, tool_args, call)
         except ToolFault as fault:
             # The model reads the sentence and the run goes on.
@@ -71,11 +74,8 @@ class JournalledToolset(AbstractToolset[ToolContext]):
 
 def _bound(tool: Tool, call: ToolCall, args: dict[str, JsonValue]) -> Call:
     async def run() -> JsonValue:
-        try:
-            arguments = tool.arguments.model_validate(args)
-        except ValidationError as error:
-            raise ToolFault("bad_arguments", _complaint(tool, error)) from None
-        return _as_json(tool, await tool.function(call, arguments))
+        # Read when it runs, not before: whoever approves a call may edit them.
+        return _as_json(tool, await tool.function(call, tool.checked(args)))
 
     return run
 
@@ -85,11 +85,3 @@ def _as_json(tool: Tool, result: BaseModel) -> JsonValue:
     if len(json.dumps(value)) > RESULT_BYTES_MAX:
         raise ToolFault("result_too_large", f"The tool {tool.name} found more than it may return.")
     return value
-
-
-def _complaint(tool: Tool, error: ValidationError) -> str:
-    problems = "; ".join(
-        f"{'.'.join(str(step) for step in problem['loc']) or 'arguments'}: {problem['msg']}"
-        for problem in error.errors(include_url=False, include_input=False)[:5]
-    )
-    return f"The arguments of {tool.name} are not valid: {problems}."

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterable
+from collections.abc import AsyncIterable, Sequence
+from datetime import timedelta
 from functools import cache
 from typing import Any, Final
 
@@ -33,6 +34,7 @@ from chat.runs import attempts, prompts, waiting
 from chat.runs.answer import AnswerText, AnswerTooLong
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import CallState
+from chat.search import FoundMessage, messages_with
 
 logger = structlog.get_logger(__name__)
 
@@ -184,12 +186,19 @@ class Runner:
             texts=opening.texts,
             progress=self._progress,
             account=self._account,
+            search=self._search,
             around=self._around,
         )
 
     async def _progress(self, call_id: str, text: str) -> None:
         if text.strip():
             await self._emit(ToolProgress(call_id=call_id, text=text[:PROGRESS_CHARS_MAX]))
+
+    async def _search(self, words: str) -> Sequence[FoundMessage]:
+        """The user's messages in other threads: this one the agent has been shown."""
+        return await in_database(
+            messages_with, words, user=self.attempt.user, without_thread=self.attempt.thread
+        )
 
     async def _account(self) -> Any:
         return await in_database(prompts.account_facts, self.attempt.user)
@@ -246,6 +255,7 @@ class Runner:
             call_id=call_id,
             tool_name=tool.name,
             args=args,
+            within=timedelta(seconds=tool.approval_s),
         )
         if row is None:
             raise AwaitsApproval

@@ -1,7 +1,7 @@
 """An attempt that comes to a tool which needs its user's approval: it waits, and goes on."""
 
 from datetime import timedelta
-from typing import Any, Final
+from typing import Any
 
 import msgspec
 from django.db import transaction
@@ -17,14 +17,13 @@ from chat.runs import attempts
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import CallState, RunState
 
-# How long a user may take to decide about a tool call.
-APPROVAL_LIFE: Final = timedelta(hours=24)
 
-
-def ask(attempt: Attempt, text: str, *, call_id: str, tool_name: str, args: Any) -> ToolCall | None:
+def ask(
+    attempt: Attempt, text: str, *, call_id: str, tool_name: str, args: Any, within: timedelta
+) -> ToolCall | None:
     """Let the run wait for its user; gives the call instead when they have decided already.
 
-    Raises Fenced when the run is another's by now.
+    They may take the time `within`. Raises Fenced when the run is another's by now.
     """
     with transaction.atomic():
         call, is_new = ToolCall.objects.get_or_create(
@@ -34,7 +33,7 @@ def ask(attempt: Attempt, text: str, *, call_id: str, tool_name: str, args: Any)
                 "tool_name": tool_name,
                 "args": encode_value(args),
                 "status": CallState.WAITING,
-                "expires_at": timezone.now() + APPROVAL_LIFE,
+                "expires_at": timezone.now() + within,
             },
         )
         if call.status != CallState.WAITING or call.expires_at is None:

@@ -23,8 +23,10 @@ from chat.agents.tools.registry import (
     Call,
     Tool,
     ToolContext,
-    run_with_timeout,
+    ToolFault,
+    within_time,
 )
+from chat.search import FoundMessage
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -52,6 +54,13 @@ class World:
     thoughts: list[str] = field(default_factory=list)
     stored: list[bytes] = field(default_factory=list)
     runs: int = 0
+    # Of calls that need approval: what was asked, and the user's edits, or None for a denial.
+    asked: list[tuple[str, dict[str, JsonValue]]] = field(default_factory=list)
+    edits: dict[str, JsonValue] | None = None
+    failed: list[tuple[str, str]] = field(default_factory=list)
+    # What a search finds, and what was searched for.
+    messages: list[FoundMessage] = field(default_factory=list)
+    searched: list[str] = field(default_factory=list)
 
     def attach(self, name: str, data: bytes) -> str:
         """Put a file into the thread; its id."""
@@ -75,6 +84,7 @@ class World:
             texts=list(self.texts),
             progress=self._note_progress,
             account=_account,
+            search=self._search,
             around=self._around,
         )
 
@@ -127,9 +137,25 @@ class World:
     async def _around(
         self, call_id: str, tool: Tool, args: dict[str, JsonValue], call: Call
     ) -> JsonValue:
-        value = await run_with_timeout(call_id, tool, args, call)
+        try:
+            if tool.approval:
+                self._decide(tool, args)
+            value = await within_time(tool, call)
+        except ToolFault as fault:
+            self.failed.append((tool.name, fault.code))
+            raise
         self.executed.append((call_id, tool.name, value))
         return value
+
+    def _decide(self, tool: Tool, args: dict[str, JsonValue]) -> None:
+        self.asked.append((tool.name, dict(args)))
+        if self.edits is None:
+            raise ToolFault("denied", "The user did not allow this.")
+        args.update(self.edits)
+
+    async def _search(self, words: str) -> list[FoundMessage]:
+        self.searched.append(words)
+        return list(self.messages)
 
 
 async def _account() -> AccountFacts:

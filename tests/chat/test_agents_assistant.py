@@ -5,14 +5,19 @@ import time
 from collections.abc import Sequence
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic_ai import Agent, CancellationToken
 from pydantic_ai.exceptions import RunCancelled
 from pydantic_ai.messages import ModelMessage, ModelMessagesTypeAdapter
 
+from chat.agents.citations import citations_of
 from chat.agents.models import ModelChoice, build_agent, current_model
 from chat.agents.pace import paced, tokens_of
 from chat.agents.tools.registry import ToolContext
-from tests.chat.agents_world import World
+from chat.agents.usage.report import UsageReport
+from chat.search import FoundMessage
+from tests.chat.agents_world import NOW, World
 
 EXPORT = b"""timestamp,model,user,input_tokens,output_tokens,cost_usd,latency_ms
 2026-11-01T09:00:00Z,gpt-4o,ada,1000,200,0.50,900
@@ -20,6 +25,14 @@ EXPORT = b"""timestamp,model,user,input_tokens,output_tokens,cost_usd,latency_ms
 2026-11-02T09:00:00Z,gpt-4o,ada,1000,200,0.25,1100
 2026-11-02T09:30:00Z,gpt-4o,ada,oops,200,0.25,1100
 """
+
+
+HARD = [
+    "1%+" * 90 + "1", "price of gpt-4o for 99999999999 billion tokens", "9" * 5000,
+    f"price of gpt-4o for {'9' * 400} tokens", "only " * 40, "search my threads for ???",
+    "since 9999-12-31", "last 999 weeks", "only the last 0 days", "what about?", "/search !",
+    "and and and", "``````", "docs", "/docs plan",
+]  # fmt: skip
 
 
 def built_in(tokens_per_s: float = 0) -> Agent[ToolContext, str]:
@@ -123,15 +136,99 @@ async def test_it_answers_what_it_can_and_admits_what_it_cannot(question: str, w
     assert len(world.thoughts) == 1
 
 
-@pytest.mark.asyncio
-async def test_the_demonstration_shows_thoughts_progress_and_markdown() -> None:
-    world = World()
-    outcome = await world.run(built_in(), "/demo")
+FOLLOW_UPS = [
+    ("and by user?", "The largest is `ada` with $0.75", None),
+    ("only gpt-4o-mini", "The largest is `bob` with $0.05", ["gpt-4o-mini"]),
+    ("what about latency?", "| `gpt-4o-mini` | 1 | 300 ms |", ["gpt-4o-mini"]),
+    ("and for ada?", "| `gpt-4o` | 2 | 900 ms |", ["ada"]),
+    ("all data", "`gpt-4o` is the slowest", None),
+    ("what did we spend since 2026-11-02?", "**Total spend: $0.25**", []),
+    ("and by model?", "| `gpt-4o` | 1 | 1,200 | $0.25 | 100.0 % |", []),
+    ("how much did bob spend?", "**Total spend: $0.05**", ["bob"]),
+    ("which model is slowest?", "`gpt-4o` is the slowest", None),
+]
 
-    assert len(world.thoughts) == 2
-    assert [text for _, text in world.progress] == [f"Step {step} of 5" for step in range(1, 6)]
-    for mark in ("```python", "| Event | Carries |", "1. **", "script"):
-        assert mark in outcome.text
+
+@pytest.mark.asyncio
+async def test_follow_ups_go_on_from_the_last_question_without_a_new_upload() -> None:
+    world = with_export()
+    await world.run(built_in(), "Where does my money go?")
+    for question, words, only in FOLLOW_UPS:
+        outcome = await world.run(built_in(), question)
+        report = UsageReport.model_validate(world.executed[-1][2])
+
+        assert words in outcome.text, question
+        assert (report.selection.only if report.selection else None) == only, question
+        assert ("“all data” brings them back" in outcome.text) == (only is not None)
+
+
+@pytest.mark.asyncio
+async def test_a_name_that_is_not_in_the_data_is_told_with_those_that_are() -> None:
+    world = with_export()
+    await world.run(built_in(), "Where does my money go?")
+    outcome = await world.run(built_in(), "only gemini-2.5-pro")
+
+    assert "no model, user or project called “gemini-2.5-pro”" in outcome.text
+    assert "gpt-4o, gpt-4o-mini; ada, bob" in outcome.text
+
+
+@pytest.mark.asyncio
+async def test_threads_are_searched_and_linked() -> None:
+    found = FoundMessage(
+        thread_id="thread_1_abcdef",
+        title="Costs of [last] week",
+        message_id="msg_1_abcdef",
+        role="user",
+        excerpt="… the *invoice* of <b>May</b> …",
+        ts=NOW,
+    )
+    world = World(messages=[found])
+    outcome = await world.run(built_in(), "search my threads for invoices")
+
+    assert world.searched == ["invoices"]
+    assert "**[Costs of (last) week](/chat/thread_1_abcdef/)**" in outcome.text
+    assert r"- 2026-11-22 12:00 UTC, you: … the \*invoice\* of \<b\>May\</b\> …" in outcome.text
+
+
+@pytest.mark.asyncio
+async def test_a_search_without_hits_says_so() -> None:
+    outcome = await World().run(built_in(), "did I ever mention Berlin?")
+
+    assert "I found nothing about “Berlin”" in outcome.text
+
+
+@pytest.mark.asyncio
+async def test_questions_about_the_product_are_answered_with_quotations_and_citations() -> None:
+    world = World()
+    outcome = await world.run(built_in(), "how long is a trial?")
+    cited = citations_of(world.executed[0][2])[0]
+
+    assert (cited.title, cited.source) == ("Using Netra › The trial", "docs/using.md")
+    assert f"**{cited.title}** · `{cited.source}`" in outcome.text
+    assert "> A verified sign-up starts its trial by itself" in outcome.text
+
+
+@pytest.mark.asyncio
+@settings(deadline=None, max_examples=40)
+@given(st.text(max_size=120) | st.sampled_from(HARD), st.booleans())
+async def test_no_message_makes_it_fail_or_say_nothing(message: str, has_data: bool) -> None:
+    outcome = await (with_export() if has_data else World()).run(built_in(), message)
+
+    assert outcome.text.strip()
+
+
+IDENTITY = [
+    "are you ChatGPT?", "are you an AI?", "are you GPT-4?", "which LLM are you? are you an llm",
+    "who are you", "what can you do?", "are you a language model?", "hello", "help",
+]  # fmt: skip
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("question", [*IDENTITY, "write a sonnet", "translate this to German"])
+async def test_it_never_pretends_to_be_a_language_model(question: str) -> None:
+    outcome = await World().run(built_in(), question)
+
+    assert "I'm Netra's built-in assistant. I'm not a language model" in outcome.text
 
 
 @pytest.mark.asyncio

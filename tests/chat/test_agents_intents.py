@@ -6,24 +6,37 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from chat.agents.arithmetic import expression_in
+from chat.agents.follow_ups import follow_up_in
+from chat.agents.handbook import handbook
 from chat.agents.intents import (
     AnalyseUsage,
     AskForData,
     Calculate,
     ComparePrices,
     Demonstrate,
-    Focus,
     Help,
     Intent,
     Introduce,
+    SearchDocs,
+    SearchThreads,
     ShowAccount,
+    Signs,
     decide,
-    expression_in,
     focus_of,
     token_amounts,
 )
 from chat.agents.prices import models_in
 from chat.agents.usage import pasted
+from chat.agents.usage.report import Focus
+
+
+def signs_of(text: str, *, has_data: bool = False) -> Signs:
+    """What the assistant knows beside the words, from the real price list and handbook."""
+    best = handbook().quote(text[:400], limit=1)
+    covered = best[0].coverage if best and best[0].is_telling else 0
+    return Signs(has_data=has_data, names_model=bool(models_in(text)), covered=covered)
+
 
 WITHOUT_DATA: list[tuple[str, Intent]] = [
     ("/demo", Demonstrate()),
@@ -50,6 +63,32 @@ WITHOUT_DATA: list[tuple[str, Intent]] = [
     ("Where does my money go?", AskForData()),
     ("analyse my usage", AskForData()),
     ("which model is slowest?", AskForData()),
+    ("what did we spend last month?", AskForData()),
+    ("search my threads for invoices", SearchThreads("invoices")),
+    ("Search all my old conversations about “cold starts”.", SearchThreads("cold starts")),
+    ("find my threads about caching", SearchThreads("caching")),
+    ("where did I ask about latency?", SearchThreads("latency")),
+    ("did I ever mention Berlin?", SearchThreads("Berlin")),
+    ("what did I say about prices", SearchThreads("prices")),
+    ("search for budget", SearchThreads("budget")),
+    ("/search budget 2026", SearchThreads("budget 2026")),
+    ("how long is a trial?", SearchDocs()),
+    ("how much does the early plan cost?", SearchDocs()),
+    ("how many files can I attach?", SearchDocs()),
+    ("how do I stop an answer?", SearchDocs()),
+    ("how do I deploy?", SearchDocs()),
+    ("how do I connect a model?", SearchDocs()),
+    ("how do I add a tool?", SearchDocs()),
+    ("what does close code 4410 mean?", SearchDocs()),
+    ("which environment variables are there?", SearchDocs()),
+    ("what happens when the worker crashes?", SearchDocs()),
+    ("how do I delete my account?", SearchDocs()),
+    ("what is the capital of France?", Help()),
+    ("who is the president of the USA?", Help()),
+    ("tell me a joke", Help()),
+    ("what is python?", Help()),
+    ("explain quantum computing", Help()),
+    ("help me write an email to my boss", Help()),
     ("write me a poem about the sea", Help()),
     ("2026-11-22", Help()),
     ("", Help()),
@@ -58,9 +97,7 @@ WITHOUT_DATA: list[tuple[str, Intent]] = [
 
 @pytest.mark.parametrize(("text", "intent"), WITHOUT_DATA)
 def test_a_message_without_data_is_understood(text: str, intent: Intent) -> None:
-    names_model = bool(models_in(text))
-
-    assert decide(text, has_data=False, new_data=False, names_model=names_model) == intent
+    assert decide(text, signs_of(text)) == intent
 
 
 FOLLOW_UPS = [
@@ -80,6 +117,9 @@ FOLLOW_UPS = [
     ("what would caching save?", Focus.SAVINGS),
     ("how many tokens did we use?", Focus.TOKENS),
     ("which rows were skipped?", Focus.ROWS),
+    ("what about latency?", Focus.LATENCY),
+    ("and by user?", Focus.USERS),
+    ("search for anomalies", Focus.ANOMALIES),
     (
         "Analyse spend by model and day, latency percentiles, anomalies and possible savings",
         Focus.SUMMARY,
@@ -89,37 +129,41 @@ FOLLOW_UPS = [
 
 @pytest.mark.parametrize(("text", "focus"), FOLLOW_UPS)
 def test_a_follow_up_is_about_a_part_of_the_data(text: str, focus: Focus) -> None:
-    names_model = bool(models_in(text))
-
-    assert decide(text, has_data=True, new_data=False, names_model=names_model) == AnalyseUsage(
-        focus
-    )
+    assert decide(text, signs_of(text, has_data=True)) == AnalyseUsage(focus)
 
 
 @pytest.mark.parametrize("text", ["", "here you go", "see attached", "what is this?"])
 def test_new_data_is_analysed_whatever_is_said(text: str) -> None:
-    assert decide(text, has_data=True, new_data=True, names_model=False) == AnalyseUsage(
-        Focus.SUMMARY
-    )
+    assert decide(text, Signs(has_data=True, new_data=True)) == AnalyseUsage(Focus.SUMMARY)
 
 
 @pytest.mark.parametrize(
     ("text", "kind"), [("thanks", Introduce), ("1+1", Calculate), ("my plan?", ShowAccount)]
 )
 def test_data_in_the_thread_does_not_capture_other_questions(text: str, kind: type) -> None:
-    assert isinstance(decide(text, has_data=True, new_data=False, names_model=False), kind)
+    assert isinstance(decide(text, Signs(has_data=True)), kind)
 
 
 def test_a_price_list_is_asked_for_by_name_when_there_is_data() -> None:
-    asked = decide("price of gpt-4o per million", has_data=True, new_data=False, names_model=True)
+    asked = decide("price of gpt-4o per million", Signs(has_data=True, names_model=True))
 
     assert isinstance(asked, ComparePrices)
 
 
 @settings(deadline=None)
-@given(st.text(max_size=200), st.booleans(), st.booleans(), st.booleans())
-def test_every_message_has_an_intent(text: str, has: bool, new: bool, names: bool) -> None:
-    assert decide(text, has_data=has, new_data=new, names_model=names)
+@given(
+    st.text(max_size=200),
+    st.builds(
+        Signs,
+        has_data=st.booleans(),
+        new_data=st.booleans(),
+        names_model=st.booleans(),
+        narrows=st.booleans(),
+        covered=st.floats(0, 1),
+    ),
+)
+def test_every_message_has_an_intent(text: str, signs: Signs) -> None:
+    assert decide(text, signs)
     assert focus_of(text)
 
 
@@ -171,6 +215,7 @@ HOSTILE = ["1" * 9_999 + "x", "1 " * 4_999 + "x", "1" + " " * 9_998 + "x", "\n" 
 def test_no_message_holds_the_event_loop(text: str, length: int) -> None:
     before = time.thread_time()
     words = pasted.split(text[:length]).words
-    decide(words, has_data=True, new_data=False, names_model=bool(models_in(words)))
+    decide(words, signs_of(words, has_data=True))
+    follow_up_in(words, None)
 
     assert time.thread_time() - before < 0.2

@@ -1,6 +1,7 @@
 """The registry, the one way around every call, and the small tools."""
 
 import asyncio
+import time
 from decimal import Decimal
 
 import pytest
@@ -9,7 +10,9 @@ from pydantic_ai import Agent
 from pydantic_ai.messages import ModelMessage, ModelResponse, TextPart, ToolCallPart, ToolReturnPart
 from pydantic_ai.models.function import AgentInfo, FunctionModel
 
-from chat.agents.tools import TOOLS
+from chat.agents.citations import CITATIONS_MAX, Citation, citations_of
+from chat.agents.toolbox import TOOLS
+from chat.agents.tools.analyse_usage import ANALYSTS, UsageQuestion, analyse_usage
 from chat.agents.tools.calculate import evaluate
 from chat.agents.tools.compare_prices import PriceQuestion, compare_prices
 from chat.agents.tools.registry import (
@@ -49,7 +52,9 @@ def genie(**changes: object) -> Tool:
     return Tool(**(made | changes))  # type: ignore[arg-type]  # a table of overrides
 
 
-async def returned(the_tool: Tool, args: dict[str, JsonValue]) -> ToolReturnPart:
+async def returned(
+    the_tool: Tool, args: dict[str, JsonValue], world: World | None = None
+) -> ToolReturnPart:
     """What the model sees of a call."""
     seen: list[ToolReturnPart] = []
 
@@ -62,7 +67,10 @@ async def returned(the_tool: Tool, args: dict[str, JsonValue]) -> ToolReturnPart
     agent: Agent[ToolContext, str] = Agent(
         FunctionModel(model), deps_type=ToolContext, toolsets=[JournalledToolset([the_tool])]
     )
-    result = await agent.run("wish", deps=World().context())
+    context = (world or World()).context()
+    if world is None:
+        context.around = run_with_timeout
+    result = await agent.run("wish", deps=context)
     assert result.output == "done"
     return seen[0]
 
@@ -84,6 +92,7 @@ FAILURES: list[tuple[dict[str, object], dict[str, JsonValue], str]] = [
     ({}, {"text": 7}, "not valid: text"),
     ({}, {"size": RESULT_BYTES_MAX}, "more than it may return"),
     ({"approval": True}, {"text": "peace"}, "needs the user's approval"),
+    ({"approval": True}, {"text": 7}, "not valid: text"),
 ]
 
 
@@ -106,12 +115,79 @@ async def test_a_tool_without_approval_runs_within_its_time() -> None:
     assert await run_with_timeout("call_1", genie(), {}, call) == 1
 
 
+@pytest.mark.asyncio
+async def test_arguments_are_read_when_the_call_runs_so_that_they_can_be_edited() -> None:
+    world = World(edits={"text": "quiet"})
+    part = await returned(genie(approval=True), {"text": "peace"}, world)
+
+    assert world.asked == [("grant", {"text": "peace"})]
+    assert part.content == {"text": "quiet"}
+
+
+def lines_of(count: int) -> bytes:
+    return b"model,cost,latency_ms\n" + b"gpt-4o,0.25,900\n" * count
+
+
+@pytest.mark.asyncio
+async def test_a_stopped_analysis_frees_its_thread_at_once() -> None:
+    world = World()
+    world.attach("usage.csv", lines_of(900_000))
+    call = ToolCall(call_id="call_1", context=world.context())
+    task = asyncio.ensure_future(analyse_usage(call, UsageQuestion()))
+    while len(world.progress) < 2:
+        await asyncio.sleep(0.01)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    stopped_at = time.monotonic()
+    # All threads of the pool answer again, long before the file could have been read.
+    waiting = [ANALYSTS.submit(time.monotonic) for _ in range(4)]
+    await asyncio.gather(*map(asyncio.wrap_future, waiting))
+
+    assert time.monotonic() - stopped_at < 1
+
+
+@pytest.mark.asyncio
+async def test_an_analysis_leaves_the_event_loop_free() -> None:
+    world = World()
+    world.attach("usage.csv", lines_of(60_000))
+    call = ToolCall(call_id="call_1", context=world.context())
+    task = asyncio.ensure_future(analyse_usage(call, UsageQuestion()))
+    turns = 0
+    while not task.done():
+        await asyncio.sleep(0.005)
+        turns += 1
+
+    assert (await task).rows.used == 60_000
+    assert turns > 10
+
+
+def test_citations_are_read_from_any_result_and_bounded() -> None:
+    one: dict[str, JsonValue] = {"title": "Trials", "source": "docs/using.md", "excerpt": "14 days"}
+    listed: JsonValue = [one, {"title": ""}, "rubbish", *[one] * 20]
+
+    assert citations_of({"citations": [one]}) == [Citation.model_validate(one)]
+    assert len(citations_of({"citations": listed})) <= CITATIONS_MAX
+    nothing: list[JsonValue] = [None, 1, [], {}, {"citations": "x"}, {"citations": {}}]
+    assert [citations_of(result) for result in nothing] == [[]] * len(nothing)
+
+
 def test_a_tool_needs_a_docstring_and_a_typed_argument() -> None:
     async def undocumented(call: ToolCall, wish: Wish) -> Granted:
         return Granted(text="")
 
     with pytest.raises(TypeError, match="docstring"):
         tool(replayable=True)(undocumented)
+
+
+@pytest.mark.parametrize("timeout_s", [0, -1, 61])
+def test_a_tool_takes_some_time_and_no_more_than_a_minute(timeout_s: float) -> None:
+    async def patient(call: ToolCall, wish: Wish) -> Granted:
+        """Wait for a very long time, until the wish comes true."""
+        return Granted(text="")
+
+    with pytest.raises(ValueError, match="at most 60 s"):
+        tool(replayable=True, timeout_s=timeout_s)(patient)
 
 
 def test_every_registered_tool_has_a_description_and_a_schema() -> None:

@@ -11,17 +11,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.agents.usage import figures
-from chat.agents.usage.analysis import analyse
+from chat.agents.usage.analysis import Export, analyse
 from chat.agents.usage.ranks import median_deviation, percentile
-from chat.agents.usage.reading import UnreadableData
 from chat.agents.usage.report import UsageReport
+from chat.agents.usage.table import UnreadableData
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
 
 def report(text: str | bytes) -> UsageReport:
     data = text.encode() if isinstance(text, str) else text
-    return analyse(data, source_id="file_1_aaaaaa", name="usage.csv", now=NOW)
+    return analyse(Export(id="file_1_aaaaaa", name="usage.csv", data=data), now=NOW)
 
 
 amounts = st.decimals(min_value=0, max_value=10**12, places=20)

@@ -8,7 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.agents.usage import pasted
-from chat.agents.usage.reading import BYTES_MAX, UnreadableData, read_table
+from chat.agents.usage.reading import read_table
+from chat.agents.usage.table import BYTES_MAX, UnreadableData
 
 HEADER = "model,input_tokens,cost"
 
@@ -29,7 +30,7 @@ def test_delimited_formats_give_the_same_rows(kind: str, data: bytes) -> None:
 
     assert table.format == kind
     assert [name.strip() for name in table.headers] == ["model", "tokens", "cost"]
-    assert [[str(cell).strip() for cell in row] for _, row in table.rows] == [
+    assert [[str(cell).strip() for cell in row] for _, row in table.rows()] == [
         ["gpt-4o", "10", "0.5"]
     ]
 
@@ -56,7 +57,7 @@ def test_json_formats_are_flattened(kind: str, text: str) -> None:
 
     assert table.format == kind
     assert set(table.headers) == {"model", "usage.prompt_tokens", "cost"}
-    line, row = next(iter(table.rows))
+    line, row = next(table.rows())
     assert line == 1
     assert dict(zip(table.headers, row, strict=True)) == {
         "model": "gpt-4o", "usage.prompt_tokens": 10, "cost": 0.5,
@@ -66,7 +67,7 @@ def test_json_formats_are_flattened(kind: str, text: str) -> None:
 def test_lines_are_numbered_as_an_editor_does() -> None:
     table = read_table(f'\n{HEADER}\na,1,2\n"b\nb",1,2\nc,1,2\n'.encode())
 
-    assert [line for line, _ in table.rows] == [3, 4, 6]
+    assert [line for line, _ in table.rows()] == [3, 4, 6]
 
 
 @pytest.mark.parametrize(
@@ -88,7 +89,7 @@ def test_lines_are_numbered_as_an_editor_does() -> None:
 )
 def test_what_is_no_export_is_refused_in_words(data: bytes, words: str) -> None:
     with pytest.raises(UnreadableData, match=words) as caught:
-        list(read_table(data).rows)
+        list(read_table(data).rows())
 
     assert caught.value.message.endswith(".")
 
@@ -97,7 +98,7 @@ def test_what_is_no_export_is_refused_in_words(data: bytes, words: str) -> None:
 @given(st.binary(max_size=400))
 def test_rubbish_is_refused_or_read_but_never_crashes(data: bytes) -> None:
     with suppress(UnreadableData):
-        list(read_table(data).rows)
+        list(read_table(data).rows())
 
 
 @settings(deadline=None)
@@ -105,7 +106,7 @@ def test_rubbish_is_refused_or_read_but_never_crashes(data: bytes) -> None:
 def test_rubbish_below_a_header_never_crashes(text: str) -> None:
     # Control characters make it a binary file.
     with suppress(UnreadableData):
-        list(read_table(f"{HEADER}\n{text}".encode()).rows)
+        list(read_table(f"{HEADER}\n{text}".encode()).rows())
 
 
 @settings(deadline=None)
@@ -141,4 +142,4 @@ def test_a_message_is_split_into_words_and_data(message: str, words: str, data: 
 def test_a_line_separator_inside_a_value_ends_no_line() -> None:
     records = [json.dumps({"model": "a\u2028b", "cost": 1}, ensure_ascii=False)] * 2
 
-    assert len(list(read_table("\n".join(records).encode()).rows)) == 2
+    assert len(list(read_table("\n".join(records).encode()).rows())) == 2

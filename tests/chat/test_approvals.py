@@ -36,7 +36,14 @@ def data_of(run_id: str, kind: str) -> dict[str, Any]:
 
 
 def ask(attempt: Attempt, call_id: str = "call-1") -> ToolCall | None:
-    return waiting.ask(attempt, "So far.", call_id=call_id, tool_name="send_report", args=ARGS)
+    return waiting.ask(
+        attempt,
+        "So far.",
+        call_id=call_id,
+        tool_name="send_report",
+        args=ARGS,
+        within=timedelta(hours=24),
+    )
 
 
 def asked(user: User) -> str:

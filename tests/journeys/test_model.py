@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 
 import pytest
+from playwright.async_api import Browser, expect
 
 from netra.client import ChatConnection
 from tests.fakes.openai_server import CallTool, FakeOpenAI, Refuse, Say
+from tests.journeys.browser import Visits
 from tests.journeys.conftest import Person
 from tests.journeys.transcript import (
     ask,
@@ -71,3 +73,35 @@ async def test_a_connected_model_answers_fails_stops_and_answers_again(
     assert "It is 42." in said
     assert "word word" in said
     assert KEY not in str(socket.received)
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_a_failed_answer_is_tried_again_without_repeating_the_question(
+    servers: Servers, person: Person, fake: FakeOpenAI, browser: Browser
+) -> None:
+    servers.start(NETRA_MODEL_URL=fake.url, NETRA_MODEL_NAME="fake-model", NETRA_MODEL_KEY=KEY)
+    visits = Visits(browser, servers)
+    try:
+        tab = await visits.open(person.cookie(servers))
+        await tab.chat()
+        fake.will(Refuse(500))
+        await tab.message.fill("What is the capital of France?")
+        await tab.message.press("Enter")
+        retry = tab.page.get_by_role("button", name="Retry")
+        await expect(retry).to_be_visible(timeout=30_000)
+        fake.requests.clear()
+        fake.will(Say("It is Paris."))
+        await retry.click()
+        conversation = tab.page.get_by_role("region", name="Conversation")
+        await expect(conversation).to_contain_text("It is Paris.", timeout=30_000)
+        await expect(conversation.get_by_role("article", name="You")).to_have_count(1)
+        await expect(retry).to_have_count(0)
+        [request] = fake.requests
+        asked = [one for one in request.body["messages"] if one["role"] == "user"]
+        assert [one["content"] for one in asked] == ["What is the capital of France?"]
+        await tab.page.reload()
+        await expect(conversation).to_contain_text("It is Paris.")
+        await expect(conversation.get_by_role("article", name="You")).to_have_count(1)
+    finally:
+        await visits.close()

@@ -272,6 +272,70 @@ test("a stop that is refused is told", async () => {
   assert.equal(here.store.state.notice.code, "not_found");
 });
 
+test("a message that waits is taken back while the active run goes on", async () => {
+  const here = await connected();
+  running(here);
+  here.session.stopRun("run_1_second");
+  here.session.stop();
+  assert.deepEqual(
+    here.socket.of("stop").map((frame) => frame.run_id),
+    ["run_1_second", RUN],
+  );
+});
+
+const CALL = { call_id: "call1", tool_name: "send_report", args: { to: "ada" } };
+const callOf = ({ store }) => currentThread(store.state).runs[RUN].calls[0];
+const asking = (here) => {
+  running(here);
+  here.socket.say(events(event(3, "approval_required", CALL)));
+};
+
+test("a decision is sent once, with what was edited, and again over a new connection", async () => {
+  const here = await connected();
+  asking(here);
+  const answer = { run_id: RUN, call_id: "call1", decision: "approve", args: { to: "eve" } };
+  here.session.decide(answer);
+  here.session.decide({ ...answer, decision: "deny" });
+  const [frame, ...others] = here.socket.of("approve");
+  const { client_id, ...rest } = frame;
+  assert.deepEqual([rest, others], [{ type: "approve", ...answer }, []]);
+  assert.equal(callOf(here).choice, "approve");
+  here.socket.end(1006);
+  here.clock.pass(30_000);
+  Socket.last.say(ready());
+  assert.deepEqual(Socket.last.of("approve"), [frame]);
+  Socket.last.say({ type: "ack", client_id, message_id: null, thread_id: THREAD, run_id: RUN });
+  Socket.last.say(ready());
+  assert.equal(Socket.last.of("approve").length, 1);
+  assert.equal(callOf(here).choice, "approve", "until the log tells");
+});
+
+for (const [code, notice] of [
+  ["already_decided", undefined],
+  ["not_found", "not_found"],
+]) {
+  test(`a decision refused with ${code} can be made again, and is told: ${notice}`, async () => {
+    const here = await connected();
+    asking(here);
+    here.session.decide({ run_id: RUN, call_id: "call1", decision: "deny" });
+    const [{ client_id }] = here.socket.of("approve");
+    here.socket.say(away({ client_id, code, retryable: false }));
+    assert.equal(callOf(here).choice, null);
+    assert.equal(here.store.state.notice?.code, notice);
+  });
+}
+
+test("a decision the server cannot take now is sent again in time", async () => {
+  const here = await connected();
+  asking(here);
+  here.session.decide({ run_id: RUN, call_id: "call1", decision: "deny" });
+  const [{ client_id }] = here.socket.of("approve");
+  here.socket.say(away({ client_id, retry_after_s: 2 }));
+  here.clock.pass(2000);
+  assert.equal(here.socket.of("approve").length, 2);
+  assert.equal(callOf(here).choice, "deny");
+});
+
 test("typing is told at most every three seconds, and not where it is not understood", async () => {
   const { session, socket, clock, store } = await connected();
   session.typed();

@@ -248,6 +248,42 @@ test("a snapshot names what is queued behind the active run", () => {
   assert.equal(timeline(thread).length, 1);
 });
 
+test("waiting messages have their places, also those that wait for a place of the plan", () => {
+  const queued = (seq, run_id) => [
+    asked(seq),
+    event(seq + 1, "run_queued", { message_id: `msg_1_user${seq}00`, position: 1 }, { run_id }),
+  ];
+  const places = (thread) =>
+    timeline(thread)
+      .filter((item) => item.position !== undefined)
+      .map(({ position, isBehind }) => [position, isBehind]);
+  const behind = applyEvents(running(), events(...queued(3, "run_1_b"), ...queued(5, "run_1_c")));
+  assert.deepEqual(places(behind), [
+    [1, true],
+    [2, true],
+  ]);
+  assert.deepEqual(places(applyEvents(empty(), events(...queued(1, "run_1_b")))), [[1, false]]);
+});
+
+test("a message taken back before its turn has no answer, live and after a reload", () => {
+  const own = { run_id: "run_1_second" };
+  const live = applyEvents(
+    running(),
+    events(
+      asked(3, "msg_1_user300"),
+      event(4, "run_queued", { message_id: "msg_1_user300", position: 1 }, own),
+      event(5, "agent_started", { model: "m", trigger: "send" }, own),
+      event(6, "agent_completed", { status: "stopped", message_id: null, usage: {} }, own),
+    ),
+  );
+  const messages = [message(1, "user", { run_id: "run_1_second" })];
+  const reloaded = applySnapshot(newThread(THREAD), snapshot({ seq: 6, messages }));
+  for (const thread of [live, reloaded]) {
+    const last = timeline(thread).at(-1);
+    assert.deepEqual([last.kind, last.run.status, last.isLast], ["user", "stopped", undefined]);
+  }
+});
+
 test("being behind a pong twice at the same place asks for the log", () => {
   const thread = running();
   const once = applyHead(thread, 5);

@@ -11,11 +11,13 @@ WHAT_I_AM = (
 )
 WHAT_I_DO = """\
 - **Analyse LLM usage**: attach or paste a CSV, TSV, JSON or JSON lines export (model, tokens, \
-cost, latency, time) and ask where the money goes. Follow-ups such as “and by day?” or “which \
-model is slowest?” work.
+cost, latency, time) and ask where the money goes. Follow-ups such as “and by user?”, “only \
+gpt-4o” or “what about latency?” work.
 - **Compare model prices**: “price of gpt-4o vs claude-sonnet-4-5 for 3M input tokens”.
 - **Calculate**: “17.5 % of 2,340” or “(1200 * 0.15 + 3) / 7”.
+- **Search your own threads**: “search my threads for invoices”.
 - **Tell your plan and usage**: “what is my plan?”
+- **Explain Netra** from its documentation, with sources: “how long is a trial?”
 - **/demo** shows every kind of event in about ten seconds."""
 CONNECT = "For open conversation, an operator can connect a language model to Netra."
 
@@ -109,10 +111,3 @@ def _limit_row(state: LimitState) -> list[str]:
         "–" if state.used is None else count(state.used),
         "unlimited" if state.limit is None else count(state.limit),
     ]
-
-
-def tool_failed(message: str, *, about_data: bool) -> str:
-    """What went wrong, in the tool's own sentence, and what would help."""
-    if not about_data:
-        return message
-    return f"{message}\n\nAttach or paste the data in another form, and I'll try once more."

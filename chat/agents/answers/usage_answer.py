@@ -1,7 +1,7 @@
 """The answer to a question about usage data, written from the report's figures."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 from chat.agents.answers import usage_savings
@@ -16,16 +16,17 @@ from chat.agents.answers.text import (
     plural,
     table,
 )
-from chat.agents.intents import Focus
-from chat.agents.usage.report import Group, UsageReport
+from chat.agents.usage.report import Focus, Group, UsageReport
 
 MODELS_SHOWN = 10
 DAYS_SHOWN = 31
 PEOPLE_SHOWN = 10
+NAMES_SHOWN = 5
 
 
-def answer(report: UsageReport, focus: Focus, question: str) -> str:
-    """The whole answer in Markdown."""
+def answer(report: UsageReport, question: str) -> str:
+    """The whole answer in Markdown, about what the report was asked for."""
+    focus = report.focus
     sections: Mapping[Focus, Callable[[UsageReport], list[str]]] = {
         Focus.SUMMARY: _summary,
         Focus.MODELS: lambda it: [_mentioned(it, question), _models(it)],
@@ -43,9 +44,33 @@ def answer(report: UsageReport, focus: Focus, question: str) -> str:
 
 
 def _source_line(report: UsageReport, focus: Focus) -> str:
+    selected = _selected(report)
     if focus is Focus.SUMMARY:
+        return selected
+    lead = f"From `{cell(report.source.name)}` ({plural(report.rows.used, 'row')} used):"
+    return f"{lead}\n\n{selected}" if selected else lead
+
+
+def _selected(report: UsageReport) -> str:
+    """Which rows alone are meant, and how to get back to all of them."""
+    chosen = report.selection
+    if chosen is None:
         return ""
-    return f"From `{cell(report.source.name)}` ({plural(report.rows.used, 'row')} used):"
+    nouns = (("model", chosen.models), ("user", chosen.users), ("project", chosen.projects))
+    parts = [f"{noun} {_names(names)}" for noun, names in nouns if names]
+    if chosen.since is not None:
+        parts.append(f"from {chosen.since}")
+    if chosen.until is not None:
+        parts.append(f"to {chosen.until}")
+    return (
+        f"**Only {' '.join(parts)}**: {plural(report.rows.left_out, 'other row')} left out; “all "
+        "data” brings them back."
+    )
+
+
+def _names(names: Sequence[str]) -> str:
+    shown = ", ".join(f"`{cell(name)}`" for name in names[:NAMES_SHOWN])
+    return f"{shown} and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else shown
 
 
 def _summary(report: UsageReport) -> list[str]:
@@ -127,6 +152,8 @@ def _more(total: int, shown: int, noun: str) -> str:
 
 def _mentioned(report: UsageReport, question: str) -> str:
     """A sentence on the model that the question names, if the data has it."""
+    if report.selection is not None:
+        return ""
     wanted = re.sub(r"[^a-z0-9]", "", question.lower())
     named = [g for g in report.models if re.sub(r"[^a-z0-9]", "", g.name.lower()) in wanted]
     if not named:

@@ -5,12 +5,18 @@ import inspect
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar, get_type_hints
+from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
-from pydantic import BaseModel, JsonValue
+from pydantic import BaseModel, JsonValue, ValidationError
+
+if TYPE_CHECKING:
+    from chat.search import FoundMessage
 
 # A tool longer than this has lost its user's attention (SPEC §7).
 TIMEOUT_S = 60.0
+# How long the user may take to decide about a call that needs their approval.
+APPROVAL_S = 24 * 3600.0
+COMPLAINTS_MAX = 5
 
 # A class may not name its own field's type: Attachment has a field called `bytes`.
 Content = bytes
@@ -19,6 +25,7 @@ Arguments = TypeVar("Arguments", bound=BaseModel)
 Result = TypeVar("Result", bound=BaseModel)
 Call = Callable[[], Awaitable[JsonValue]]
 Around = Callable[[str, "Tool", dict[str, JsonValue], Call], Awaitable[JsonValue]]
+Search = Callable[[str], Awaitable[Sequence["FoundMessage"]]]
 
 
 class ToolFault(Exception):
@@ -63,8 +70,23 @@ class Tool:
     timeout_s: float = TIMEOUT_S
     replayable: bool
     approval: bool = False
+    approval_s: float = APPROVAL_S
     # For the built-in assistant only: a connected model has no use for it.
     builtin_only: bool = False
+
+    def checked(self, args: dict[str, JsonValue]) -> BaseModel:
+        """The typed arguments; raises ToolFault with what is wrong with them."""
+        try:
+            return self.arguments.model_validate(args)
+        except ValidationError as error:
+            raise ToolFault("bad_arguments", self._complaint(error)) from None
+
+    def _complaint(self, error: ValidationError) -> str:
+        problems = "; ".join(
+            f"{'.'.join(str(step) for step in problem['loc']) or 'arguments'}: {problem['msg']}"
+            for problem in error.errors(include_url=False, include_input=False)[:COMPLAINTS_MAX]
+        )
+        return f"The arguments of {self.name} are not valid: {problems}."
 
 
 async def run_with_timeout(
@@ -87,6 +109,11 @@ async def within_time(tool: Tool, call: Call) -> JsonValue:
         ) from None
 
 
+async def no_search(words: str) -> Sequence["FoundMessage"]:
+    """Where no database is behind the context."""
+    raise ToolFault("unavailable", "Threads cannot be searched at the moment.")
+
+
 @dataclass(slots=True, kw_only=True)
 class ToolContext:
     """What a tool may see of the world: the dependencies of one agent run."""
@@ -99,6 +126,7 @@ class ToolContext:
     texts: Sequence[str]
     progress: Callable[[str, str], Awaitable[None]]
     account: Callable[[], Awaitable[AccountFacts]]
+    search: Search = field(default=no_search)
     around: Around = field(default=run_with_timeout)
 
 
@@ -122,6 +150,7 @@ def tool(
     replayable: bool,
     timeout_s: float = TIMEOUT_S,
     approval: bool = False,
+    approval_s: float = APPROVAL_S,
     builtin_only: bool = False,
 ) -> Callable[
     [Callable[[ToolCall, Arguments], Awaitable[Result]]],
@@ -139,6 +168,8 @@ def tool(
         description = inspect.cleandoc(function.__doc__ or "")
         if not description:
             raise TypeError(f"tool {name}: the docstring is missing, and it is what a model reads")
+        if not 0 < timeout_s <= TIMEOUT_S:
+            raise ValueError(f"tool {name}: its time is more than 0 and at most {TIMEOUT_S:g} s")
         if name in _registered:
             raise ValueError(f"tool {name} is registered twice")
         _registered[name] = Tool(
@@ -149,6 +180,7 @@ def tool(
             timeout_s=timeout_s,
             replayable=replayable,
             approval=approval,
+            approval_s=approval_s,
             builtin_only=builtin_only,
         )
         return function

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 
-from chat.agents.usage.reading import Cell
+from chat.agents.usage.table import Cell
 
 SYMBOLS = {"$": "USD", "€": "EUR", "£": "GBP"}
 # Longer or larger than any figure of money, tokens or time: a mistake in the file.
@@ -74,6 +74,9 @@ def currency_in(cell: Cell) -> str | None:
     """The currency whose sign stands in a cell."""
     if not isinstance(cell, str):
         return None
+    # Most cells of a column are plain: this runs for each row.
+    if cell.isascii() and "$" not in cell:
+        return None
     sign = _SIGN.search(cell)
     return SYMBOLS[sign[0]] if sign else None
 
@@ -98,6 +101,8 @@ def moment_of(cell: Cell, *, day_first: bool) -> datetime | None:
 
 
 def _in_utc(moment: datetime) -> datetime | None:
+    if moment.tzinfo is UTC:
+        return moment
     if moment.tzinfo is None:
         return moment.replace(tzinfo=UTC)
     try:

@@ -6,7 +6,9 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import NamedTuple
 
-from chat.agents.usage.reading import DELIMITERS, UnreadableData, delimiter_of, read_json
+from chat.agents.usage.delimited import DELIMITERS, delimiter_of
+from chat.agents.usage.json_rows import read_json
+from chat.agents.usage.table import UnreadableData
 
 # A header stands within the first lines of a message, below its question.
 HEADER_LINES_MAX = 30

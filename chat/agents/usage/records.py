@@ -1,21 +1,25 @@
-"""Rows to usage records: each row is used or skipped, with the reason counted."""
+"""Rows to usage records: each row is used or skipped, with the reason."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
-from itertools import chain, islice
+from functools import lru_cache
+from itertools import islice
 from typing import NamedTuple
 
 from chat.agents.usage import columns, figures
 from chat.agents.usage.columns import CURRENCIES, DURATIONS, Column, Field
-from chat.agents.usage.reading import Cell, Table, UnreadableData
+from chat.agents.usage.table import Cell, Table, UnreadableData
 
 # Rows looked at to tell milliseconds from seconds, and days from months.
 SAMPLE_ROWS = 500
 # A median duration above this is taken for milliseconds when the header names no unit.
 SECONDS_MAX = 100.0
 TOTAL_WORDS = frozenset({"total", "totals", "sum", "grand total", "subtotal", "all models"})
+TOTAL_CHARS_MAX = 16
+TEXT_CHARS_MAX = 200
+# Names come again and again: a look-up costs a fifth of making each anew.
+NAMES_CACHED = 4096
 
 
 class Record(NamedTuple):
@@ -48,69 +52,12 @@ class Unit(NamedTuple):
     assumed: bool
 
 
-@dataclass(slots=True)
-class Skipped:
-    """Rows left out, counted by reason, with the first line of each."""
-
-    count: int = 0
-    first_lines: dict[str, int] = field(default_factory=dict)
-    reasons: dict[str, int] = field(default_factory=dict)
-
-    def add(self, reason: str, line: int) -> None:
-        self.count += 1
-        self.reasons[reason] = self.reasons.get(reason, 0) + 1
-        self.first_lines.setdefault(reason, line)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Records:
-    """What a table came to."""
-
-    records: Sequence[Record]
-    skipped: Skipped
-    units: Sequence[Unit]
-    currency: str
-    fields: frozenset[Field]
-    undated: int
-
-
 class SkipRow(Exception):
     """This row cannot be used; `reason` is what the reader is told."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
-
-
-def read_records(table: Table) -> Records:
-    """Turn a table into records; raises UnreadableData when no figure column or row is usable."""
-    found = columns.detect(table.headers)
-    if not found.keys() & _FIGURES:
-        names = ", ".join(table.headers[:12])
-        raise UnreadableData(
-            f"I found no column of tokens, cost or latency among: {names or 'no headers'}."
-        )
-    rows = iter(table.rows)
-    sample = list(islice(rows, SAMPLE_ROWS))
-    reader = _RowReader(found, [row for _, row in sample], len(table.headers))
-    records: list[Record] = []
-    skipped = Skipped()
-    for line, row in chain(sample, rows):
-        try:
-            records.append(reader.read(line, row))
-        except SkipRow as skip:
-            skipped.add(skip.reason, line)
-    if not records:
-        reasons = "; ".join(f"{count} × {reason}" for reason, count in skipped.reasons.items())
-        raise UnreadableData(f"No row could be used ({reasons or 'there are none'}).")
-    return Records(
-        records=records,
-        skipped=skipped,
-        units=reader.units,
-        currency=reader.currency,
-        fields=frozenset(found),
-        undated=sum(record.at is None for record in records) if Field.TIME in found else 0,
-    )
 
 
 _FIGURES = {
@@ -144,7 +91,7 @@ _POSITIONED = (
 )  # fmt: skip
 
 
-class _RowReader:
+class RowReader:
     """Knows column positions and units, so that reading a row is only look-ups."""
 
     def __init__(
@@ -152,6 +99,7 @@ class _RowReader:
     ) -> None:
         self._found = found
         self._width = width
+        self.fields = frozenset(found)
         # Fields without a column point one past the last, where every row gets an empty cell.
         self._at = _Positions(*(found[key].index if key in found else width for key in _POSITIONED))
         self._cost_parts = [
@@ -160,6 +108,7 @@ class _RowReader:
         self.units: list[Unit] = []
         self.currency = "USD"
         self._cost_scale = self._money_scale(sample)
+        self._cost_is_plain = self._cost_scale.get(Field.COST) == 1
         self._latency_scale = self._duration_scale(sample)
         time_cells = [cell for cell in self._cells(Field.TIME, sample) if isinstance(cell, str)]
         self._day_first = figures.is_day_first(time_cells)
@@ -239,15 +188,15 @@ class _RowReader:
             cells[index] = figures.with_point(cells[index])
         at = self._at
         model = _text(cells[at.model])
-        if model.lower() in TOTAL_WORDS or str(cells[0]).strip().lower() in TOTAL_WORDS:
+        if _is_total(model) or _is_total(cells[0]):
             raise SkipRow("a total line, which would be counted twice")
         input_tokens = _count(cells[at.input], Field.INPUT)
         output_tokens = _count(cells[at.output], Field.OUTPUT)
         total = _count(cells[at.total], Field.TOTAL)
         cost = self._cost(cells)
-        latency = _amount(cells[at.latency], "latency")
+        latency_ms = self._latency_ms(cells[at.latency])
         known = input_tokens is not None or output_tokens is not None or total is not None
-        if not known and cost is None and latency is None:
+        if not known and cost is None and latency_ms is None:
             raise SkipRow("no tokens, cost or latency in it")
         requests = _count(cells[at.requests], Field.REQUESTS)
         return Record(
@@ -259,12 +208,24 @@ class _RowReader:
             cached=_count(cells[at.cached], Field.CACHED),
             total=(input_tokens or 0) + (output_tokens or 0) if total is None else total,
             cost=cost,
-            latency_ms=None if latency is None else float(latency * self._latency_scale),
+            latency_ms=latency_ms,
             at=figures.moment_of(cells[at.time], day_first=self._day_first),
             user=_text(cells[at.user]),
             project=_text(cells[at.project]),
             requests=1 if requests is None else requests,
         )
+
+    def names(self, row: Sequence[Cell]) -> tuple[str, str, str]:
+        """Model, user and project of a row, whatever else is in it; empty where it names none."""
+        if len(row) != self._width:
+            return "", "", ""
+        cells = [*row, None]
+        at = self._at
+        return _text(cells[at.model]), _text(cells[at.user]), _text(cells[at.project])
+
+    def _latency_ms(self, cell: Cell) -> float | None:
+        latency = _amount(cell, "latency")
+        return None if latency is None else float(latency * self._latency_scale)
 
     def _cost(self, cells: Sequence[Cell]) -> Decimal | None:
         cell = cells[self._at.cost]
@@ -274,7 +235,7 @@ class _RowReader:
             # Sums over two currencies would be no sums.
             raise SkipRow(f"its cost is in {code[:8]}, not in {self.currency}")
         if cost is not None:
-            return cost * self._cost_scale[Field.COST]
+            return cost if self._cost_is_plain else cost * self._cost_scale[Field.COST]
         parts = [
             value * self._cost_scale[key]
             for key, index in self._cost_parts
@@ -283,8 +244,34 @@ class _RowReader:
         return sum(parts, Decimal(0)) if parts else None
 
 
+def rows_of(table: Table) -> RowReader:
+    """The reader of a table's rows; raises UnreadableData when no column holds a figure."""
+    found = columns.detect(table.headers)
+    if not found.keys() & _FIGURES:
+        names = ", ".join(table.headers[:12])
+        raise UnreadableData(
+            f"I found no column of tokens, cost or latency among: {names or 'no headers'}."
+        )
+    sample = [row for _, row in islice(table.rows(), SAMPLE_ROWS)]
+    return RowReader(found, sample, len(table.headers))
+
+
 def _text(cell: Cell) -> str:
-    return "" if cell is None else str(cell).strip()[:200]
+    if isinstance(cell, str):
+        return _stripped(cell)
+    return "" if cell is None else str(cell)
+
+
+@lru_cache(maxsize=NAMES_CACHED)
+def _stripped(text: str) -> str:
+    return text.strip()[:TEXT_CHARS_MAX]
+
+
+def _is_total(cell: Cell) -> bool:
+    # Short ones only: the first cell is mostly a time, and this runs for each row.
+    if not isinstance(cell, str) or len(cell) > TOTAL_CHARS_MAX:
+        return False
+    return cell.strip().lower() in TOTAL_WORDS
 
 
 def _count(cell: Cell, key: Field) -> int | None:

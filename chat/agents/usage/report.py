@@ -2,11 +2,29 @@
 
 from datetime import date, datetime
 from decimal import Decimal
+from enum import StrEnum
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from chat.agents.charts import Chart
+
 CostBasis = Literal["export", "list prices", "export and list prices", "none"]
+
+
+class Focus(StrEnum):
+    """Which part of a report a question is about."""
+
+    SUMMARY = "summary"
+    MODELS = "models"
+    DAYS = "days"
+    USERS = "users"
+    PROJECTS = "projects"
+    LATENCY = "latency"
+    TOKENS = "tokens"
+    ANOMALIES = "anomalies"
+    SAVINGS = "savings"
+    ROWS = "rows"
 
 
 class Part(BaseModel):
@@ -39,12 +57,27 @@ class SkipReason(Part):
     first_line: int
 
 
+class Selection(Part):
+    """The rows that a report is about; an empty list of names means all of them.
+
+    `only` are the words that were asked with.
+    """
+
+    only: list[str]
+    models: list[str]
+    users: list[str]
+    projects: list[str]
+    since: date | None
+    until: date | None
+
+
 class Rows(Part):
-    """Rows of the data: read = used + skipped."""
+    """Rows of the data: read = used + skipped + left_out, the last by the selection."""
 
     read: int
     used: int
     skipped: int
+    left_out: int
     reasons: list[SkipReason]
 
 
@@ -170,6 +203,8 @@ class UsageReport(Part):
     """All of it; lists are cut at the stated lengths, sums are not."""
 
     source: Source
+    focus: Focus
+    selection: Selection | None
     columns: list[ColumnNote]
     rows: Rows
     currency: str
@@ -191,3 +226,4 @@ class UsageReport(Part):
     anomalies: Anomalies
     savings: Savings | None
     notes: list[str]
+    charts: list[Chart] = []

@@ -1,14 +1,18 @@
-"""Running sums of records, by model, day, user and project."""
+"""Running sums of records: over everything, and by model, day, user and project."""
 
-from collections.abc import Callable, Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from decimal import Decimal
-from typing import TypeVar
+from typing import Generic, TypeVar
 
 from chat.agents.usage.ranks import percentile
 from chat.agents.usage.records import Record
 from chat.agents.usage.report import Day, Group, Latency, Totals
+
+# More names than this are no groups that anybody reads; it bounds what a hostile file can take.
+GROUPS_MAX = 20_000
 
 
 @dataclass(slots=True)
@@ -21,19 +25,7 @@ class Tally:
     cached: int = 0
     total: int = 0
     cost: Decimal | None = None
-    latencies: list[float] = field(default_factory=list)
-
-    def add(self, record: Record) -> None:
-        cost = record.cost
-        self.requests += record.requests
-        self.input += record.input or 0
-        self.output += record.output or 0
-        self.cached += record.cached or 0
-        self.total += record.total
-        if cost is not None:
-            self.cost = cost if self.cost is None else self.cost + cost
-        if record.latency_ms is not None:
-            self.latencies.append(record.latency_ms)
+    latencies: "array[float]" = field(default_factory=lambda: array("d"))
 
     def totals(self) -> Totals:
         return Totals(
@@ -58,39 +50,52 @@ class Tally:
         )
 
 
+def add_up(record: Record, tallies: Iterable[Tally]) -> None:
+    """Add a record to several tallies at once; it is taken apart once for all of them."""
+    _, _, _, input_tokens, output_tokens, cached, total, cost, latency_ms, *_, requests = record
+    for tally in tallies:
+        tally.requests += requests
+        tally.total += total
+        if input_tokens:
+            tally.input += input_tokens
+        if output_tokens:
+            tally.output += output_tokens
+        if cached:
+            tally.cached += cached
+        if cost is not None:
+            tally.cost = cost if tally.cost is None else tally.cost + cost
+        if latency_ms is not None:
+            tally.latencies.append(latency_ms)
+
+
 Key = TypeVar("Key")
 
 
-def tally_all(records: Iterable[Record]) -> Tally:
-    """One tally over everything."""
-    tally = Tally()
-    for record in records:
-        tally.add(record)
-    return tally
+class Groups(Generic[Key]):
+    """A tally for each key, bounded: `crowded` when later keys found no room."""
+
+    def __init__(self) -> None:
+        self.tallies: dict[Key, Tally] = {}
+        self.crowded = False
+
+    def of(self, key: Key) -> Tally:
+        """The tally of a key; one that is read by nobody when there is no room."""
+        tally = self.tallies.get(key)
+        if tally is not None:
+            return tally
+        if len(self.tallies) >= GROUPS_MAX:
+            self.crowded = True
+            return Tally()
+        tally = self.tallies[key] = Tally()
+        return tally
+
+    def __len__(self) -> int:
+        return len(self.tallies)
 
 
-def tally_by(records: Iterable[Record], key: Callable[[Record], Key | None]) -> dict[Key, Tally]:
-    """A tally for each key; records without one are left out."""
-    tallies: dict[Key, Tally] = {}
-    for record in records:
-        name = key(record)
-        if name is None:
-            continue
-        tally = tallies.get(name)
-        if tally is None:
-            tally = tallies[name] = Tally()
-        tally.add(record)
-    return tallies
-
-
-def day_of(record: Record) -> date | None:
-    """The UTC day of a record."""
-    return record.at.date() if record.at is not None else None
-
-
-def ranked(tallies: dict[str, Tally], whole: Tally, limit: int) -> list[Group]:
+def ranked(groups: Groups[str], whole: Tally, limit: int) -> list[Group]:
     """The groups with the most spend (or tokens, where nothing has a cost) first."""
-    ordered = sorted(tallies.items(), key=_weight, reverse=True)
+    ordered = sorted(groups.tallies.items(), key=_weight, reverse=True)
     return [
         Group(
             name=name,
@@ -113,9 +118,9 @@ def _share(part: Decimal | None, whole: Decimal | None) -> float | None:
     return round(float(part * 100 / whole), 2)
 
 
-def by_day(tallies: dict[date, Tally], limit: int) -> Sequence[Day]:
+def by_day(groups: Groups[date], limit: int) -> Sequence[Day]:
     """The last `limit` days that have records, in order."""
     return [
         Day(day=day, requests=tally.requests, total_tokens=tally.total, cost=tally.cost)
-        for day, tally in sorted(tallies.items())[-limit:]
+        for day, tally in sorted(groups.tallies.items())[-limit:]
     ]

@@ -71,6 +71,10 @@ const conversation = new Conversation({
   actions: {
     onRetry: (client_id) => session.retry(client_id),
     onEdit: (client_id) => composer.edit(session.withdraw(client_id)),
+    onRemove: (run_id) => session.stopRun(run_id),
+    onSendNow: () => session.stop(),
+    onDecide: (answer) => session.decide(answer),
+    onAnswerAgain: (run_id) => session.answerAgain(run_id),
   },
 });
 const status = createStatus({

@@ -22,6 +22,7 @@ export function newRun(run_id, seq) {
     length: 0,
     thinking: "",
     calls: [],
+    citations: [],
     message_id: null,
     sha256: null,
     error: null,
@@ -59,8 +60,20 @@ export function applyDelta(run, delta) {
   return { run: next, hole: false };
 }
 
+/** The run after the user decided about one of its calls, or after the server refused that. */
+export function withChoice(run, { call_id, decision }) {
+  return { ...run, calls: upsertCall(run.calls, { call_id, choice: decision }) };
+}
+
+/** Whether a run ended before there was anything of it to show. */
+export function isEmpty(run) {
+  const { status, message_id, text, calls } = run;
+  return status === "stopped" && message_id === null && text === "" && calls.length === 0;
+}
+
 /** The run that a snapshot's assistant message tells of. */
 export function runOfMessage(message) {
+  const calls = (message.tool_calls ?? []).map(callOf);
   return {
     ...newRun(message.run_id ?? message.message_id, message.seq),
     status: message.status,
@@ -68,7 +81,8 @@ export function runOfMessage(message) {
     text: message.text,
     length: countPoints(message.text),
     thinking: message.thinking ?? "",
-    calls: (message.tool_calls ?? []).map(callOf),
+    calls,
+    citations: citationsIn(calls),
     error: message.error ?? null,
     usage: message.usage ?? null,
     ended_at: message.ts,
@@ -78,13 +92,19 @@ export function runOfMessage(message) {
 /** The run that a snapshot's `active_run` tells of, keeping text already held of that attempt. */
 export function runOfSnapshot(active, held, seq) {
   const sameText = held !== undefined && held.textAttempt === active.attempt;
+  const choices = new Map((held?.calls ?? []).map((each) => [each.call_id, each.choice]));
+  const calls = (active.tool_calls ?? []).map((each) => ({
+    ...callOf(each),
+    choice: choices.get(each.call_id) ?? null,
+  }));
   return {
     ...newRun(active.run_id, held?.seq ?? seq),
     agent_name: active.agent_name ?? "",
     status: active.status,
     attempt: active.attempt,
     thinking: active.thinking ?? "",
-    calls: (active.tool_calls ?? []).map(callOf),
+    calls,
+    citations: citationsIn(calls),
     started_at: active.started_at ?? null,
     ...(sameText ? { text: held.text, length: held.length, textAttempt: held.textAttempt } : {}),
   };
@@ -110,10 +130,11 @@ const EVENTS = {
     status: "waiting",
     calls: upsertCall(run.calls, { ...data, status: "waiting" }),
   }),
-  approval_resolved: (run, data) => ({
-    status: "running",
-    calls: upsertCall(run.calls, { call_id: data.call_id, status: "running" }),
-  }),
+  approval_resolved: (run, data) => {
+    const calls = upsertCall(run.calls, resolvedCall(data));
+    return { calls, status: calls.some(isUndecided) ? "waiting" : "running" };
+  },
+  citation_added: (run, data) => ({ citations: citedOnce([...run.citations, data]) }),
   message_created: (run, data) => ({
     message_id: data.message_id,
     text: data.text,
@@ -130,8 +151,32 @@ const EVENTS = {
   }),
 };
 
+// What becomes of a call by each decision about it.
+const FOLLOWS_FROM = {
+  approve: "approved",
+  deny: "denied",
+  expired: "denied",
+  stopped: "stopped",
+};
+
+/** Whether a call waits for its user. */
+export function isUndecided(call) {
+  return call.status === "waiting";
+}
+
+/** Whether something of a call is still to come. */
+export function isOpen(call) {
+  return ["waiting", "approved", "running"].includes(call.status);
+}
+
+// `decision` is what the server knows of an approval, `choice` what this page has asked for.
 function callOf(call) {
-  return { tool_name: "", args: null, progress: "", ...call };
+  return { tool_name: "", args: null, progress: "", decision: null, choice: null, ...call };
+}
+
+function resolvedCall({ call_id, decision, args }) {
+  const call = { call_id, decision, status: FOLLOWS_FROM[decision], choice: null };
+  return args === undefined ? call : { ...call, args, edited: true };
 }
 
 function upsertCall(calls, call) {
@@ -142,9 +187,20 @@ function upsertCall(calls, call) {
 
 // A run that has ended executes nothing more, whatever its last news of a call was.
 function closedCall(call) {
-  return call.status === "running" || call.status === "waiting"
-    ? { ...call, status: "stopped" }
-    : call;
+  return isOpen(call) ? { ...call, status: "stopped" } : call;
+}
+
+// What the log tells of one by one, a snapshot has in the results only.
+function citationsIn(calls) {
+  const found = calls.flatMap(({ call_id, result }) =>
+    Array.isArray(result?.citations) ? result.citations.map((each) => ({ call_id, ...each })) : [],
+  );
+  return citedOnce(found);
+}
+
+function citedOnce(citations) {
+  const keyOf = ({ title, source, excerpt }) => JSON.stringify([title, source, excerpt]);
+  return [...new Map(citations.map((each) => [keyOf(each), each])).values()];
 }
 
 // Thinking comes in pieces of a stream or in whole sentences; only the latter need a break.

@@ -2,21 +2,22 @@
 
 import { clock as realClock } from "./clock.js";
 import { Outbox, newClientId } from "./outbox.js";
+import { Requests } from "./requests.js";
 import { Connection } from "./socket.js";
-import { Stops } from "./stops.js";
 import { currentThread, heads } from "./store.js";
 import { sha256 } from "./text.js";
 import { activeRun } from "./thread.js";
 import { TYPING_SHOWN_MS, Typing } from "./typing.js";
 
 const SUBSCRIBE_AGAIN_AFTER_S = 2; // where the server names no time
+const ALREADY_DECIDED = "already_decided"; // on another device: the log tells what
 
 /** What one tab does with its account: opens threads, sends, stops, and stays in step. */
 export class Session {
   #store;
   #connection;
   #outbox;
-  #stops;
+  #requests;
   #typing;
   #user_id;
   #onOtherUser;
@@ -59,7 +60,7 @@ export class Session {
       onChange: (entries) => store.dispatch({ type: "page.outbox", entries }),
       onAck: (frame) => store.dispatch(frame),
     });
-    this.#stops = new Stops({ send, clock, newClientId });
+    this.#requests = new Requests({ send, clock, newClientId });
     this.#typing = new Typing({ send, clock });
     tabs.listen((message) => {
       this.#outbox.hear(message);
@@ -103,7 +104,35 @@ export class Session {
   /** Stops the active run of the thread on the screen. */
   stop() {
     const run = activeRun(currentThread(this.#store.state));
-    if (run !== null) this.#stops.ask(run.run_id);
+    if (run !== null) this.stopRun(run.run_id);
+  }
+
+  /** Stops a run; one that has not begun is taken off its queue. */
+  stopRun(run_id) {
+    this.#requests.ask(`stop ${run_id}`, { type: "stop", run_id });
+  }
+
+  /**
+   * Answers whether a tool may do what it waits for.
+   * @param {object} answer
+   * @param {string} answer.run_id of the thread on the screen
+   * @param {string} answer.call_id
+   * @param {"approve" | "deny"} answer.decision
+   * @param {object} [answer.args] in place of the arguments the model chose
+   */
+  decide({ run_id, call_id, decision, args }) {
+    const frame = { type: "approve", run_id, call_id, decision };
+    const isNew = this.#requests.ask(
+      `approve ${run_id} ${call_id}`,
+      args === undefined ? frame : { ...frame, args },
+    );
+    const { current: key } = this.#store.state;
+    if (isNew) this.#store.dispatch({ type: "page.choice", key, run_id, call_id, decision });
+  }
+
+  /** Asks for a further answer to the newest question; the answer so far stays. */
+  answerAgain(run_id) {
+    this.#requests.ask(`again ${run_id}`, { type: "regenerate", run_id });
   }
 
   /** The user types in the thread on the screen. */
@@ -159,14 +188,23 @@ export class Session {
   #opened() {
     this.#subscribed = null;
     this.#typing.opened();
-    this.#stops.opened();
+    this.#requests.opened();
     this.#outbox.opened();
   }
 
-  // Of an answer to a stop only a refusal is news.
+  // Of an answer to a request only a refusal is news: the log tells what has come of it.
   #answer(frame) {
-    if (this.#outbox.takes(frame) || this.#stops.takes(frame)) return;
-    if (frame.type === "error") this.#store.dispatch({ ...frame, client_id: undefined });
+    if (this.#outbox.takes(frame)) return;
+    const request = this.#requests.takes(frame);
+    if (frame.type !== "error" || request?.isOver === false) return;
+    if (request?.frame.type === "approve") this.#takeBack(request.frame);
+    if (frame.code !== ALREADY_DECIDED) this.#store.dispatch({ ...frame, client_id: undefined });
+  }
+
+  #takeBack({ run_id, call_id }) {
+    const { threads } = this.#store.state;
+    const key = Object.keys(threads).find((each) => threads[each].runs[run_id] !== undefined);
+    this.#store.dispatch({ type: "page.choice", key, run_id, call_id, decision: null });
   }
 
   #showTyping(frame) {

@@ -7,10 +7,13 @@ const PROTOCOL = "netra.v1";
 const SILENCE_MAX_MS = 60_000; // two heartbeats without a frame: the connection is dead
 const SETUP_MAX_MS = 15_000; // the server gives itself 5 s from accept to ready
 const ANSWER_MAX_MS = 3_000; // how long a woken page waits for the answer to its ping
-// The server refuses more than one `seen` a second; the surplus is for frames that catch up.
+// The protocol allows one `seen` a second; the surplus is for frames that catch up.
 const SEEN_EVERY_MS = 1_100;
 const RESTART_MAX_MS = 30_000; // a server that said it restarts is not called away so soon
 const DRAIN = 1012;
+const TOO_MANY_CONNECTIONS = 4529;
+// A server notices within 60 s that a network is gone; till then the lost connection has a place.
+const PLACE_LOST_MAX_MS = 75_000;
 const NETWORK_LOST = { code: 1006, reason: "" };
 
 /** The connection of a page; it opens when told to and stays until a final close code. */
@@ -26,6 +29,7 @@ export class Connection {
   #failures = 0;
   #drainMs = 0;
   #restartsUntil = 0;
+  #lostAt = -Infinity;
   #final = null;
   #openedAt = 0;
   #lastFrameAt = 0;
@@ -133,12 +137,19 @@ export class Connection {
     this.#endSeen?.();
     this.#endSilence();
     this.#endAnswer = this.#endSeen = null;
+    const final = finalOf(code, reason);
+    if (this.isReady && final === null) this.#lostAt = this.#clock.now();
     this.#socket = null;
     this.#phase = "closed";
     this.#services = {};
-    this.#final = finalOf(code, reason);
+    this.#final = this.#isOwnPlace(code) ? null : final;
     if (this.#final === null) this.#openLater(code);
     this.#tell();
+  }
+
+  // Whether it may be this page's own lost connection that is one too many.
+  #isOwnPlace(code) {
+    return code === TOO_MANY_CONNECTIONS && this.#clock.now() - this.#lostAt < PLACE_LOST_MAX_MS;
   }
 
   #openLater(code) {

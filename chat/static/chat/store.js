@@ -2,6 +2,7 @@
 
 import {
   applyAck,
+  applyChoice,
   applyEvents,
   applyHead,
   applyOutbox,
@@ -141,6 +142,7 @@ const STEPS = {
     withThread(state, thread_id, (thread) => ({ ...thread, wants: null, asked: true })),
   "page.misfit": (state, { thread_id }) =>
     withThread(state, thread_id, (thread) => wanting(thread, "snapshot")),
+  "page.choice": (state, { key, ...choice }) => withThread(state, key, applyChoice, choice),
   "page.typing_over": (state, { frame }) =>
     state.typing === frame ? { ...state, typing: null } : state,
   "page.dismiss": (state) => ({ ...state, notice: null }),

@@ -1,6 +1,15 @@
 // One thread as the page knows it: pure functions from a thread and a frame to the next thread.
 
-import { ENDED, applyDelta, applyEvent, newRun, runOfMessage, runOfSnapshot } from "./run.js";
+import {
+  ENDED,
+  applyDelta,
+  applyEvent,
+  isEmpty,
+  newRun,
+  runOfMessage,
+  runOfSnapshot,
+  withChoice,
+} from "./run.js";
 
 /**
  * A thread nothing is known of yet; `thread_id` is null until the server has made it.
@@ -63,6 +72,10 @@ export function applySnapshot(thread, frame) {
   for (const { run_id } of frame.queued_runs ?? []) {
     runs[run_id] = { ...newRun(run_id, frame.seq + 1), status: "queued" };
   }
+  for (const { run_id, seq } of messages) {
+    // A run that has ended without an answer was stopped before it had begun one.
+    if (run_id !== null) runs[run_id] ??= { ...newRun(run_id, seq), status: "stopped" };
+  }
   const stored = new Set(messages.map((each) => each.message_id));
   return {
     ...newThread(frame.thread_id, frame.seq),
@@ -71,6 +84,12 @@ export function applySnapshot(thread, frame) {
     pending: thread.pending.filter((each) => !stored.has(each.message_id)),
     notice: thread.notice,
   };
+}
+
+/** The thread after the user decided about a call, or after the server refused that. */
+export function applyChoice(thread, choice) {
+  const run = thread.runs[choice.run_id];
+  return run === undefined ? thread : withRun(thread, withChoice(run, choice));
 }
 
 /** The thread after a pong named its head: behind twice at the same place asks for the log. */
@@ -125,9 +144,11 @@ export function activeRun(thread) {
 
 /**
  * What the conversation shows, in order: each message with its answer behind it, what the outbox
- * holds at the end. A message whose run is queued has its `position` in that line; `isLast` marks
- * a message behind which nothing has begun.
- * @returns {Array<{kind: "user"|"assistant", key: string, position?: number, isLast?: true}>}
+ * holds at the end. A message whose run is queued has its `position` in that line, and whether
+ * that `isBehind` an active run of the thread; `isLast` marks a message behind which nothing has
+ * begun.
+ * @returns {Array<{kind: "user"|"assistant", key: string, position?: number, isBehind?: boolean,
+ *   isLast?: true}>}
  */
 export function timeline(thread) {
   const shown = new Set();
@@ -135,19 +156,21 @@ export function timeline(thread) {
     const run = thread.runs[message.run_id];
     if (run) shown.add(run.run_id);
     const items = [{ kind: "user", key: message.key, message, run: run ?? null }];
-    if (run && run.status !== "queued") items.push({ kind: "assistant", key: run.run_id, run });
+    if (run && hasAnswer(run)) items.push({ kind: "assistant", key: run.run_id, run });
     return { seq: message.seq, items };
   });
   for (const run of Object.values(thread.runs)) {
-    if (shown.has(run.run_id) || run.status === "queued") continue;
+    if (shown.has(run.run_id) || !hasAnswer(run)) continue;
     turns.push({ seq: run.seq, items: [{ kind: "assistant", key: run.run_id, run }] });
   }
   turns.sort((a, b) => a.seq - b.seq);
   const items = turns.flatMap((turn) => turn.items);
+  const isBehind = activeRun(thread) !== null;
   items
     .filter((item) => item.run?.status === "queued")
     .forEach((item, index) => {
       item.position = index + 1;
+      item.isBehind = isBehind;
     });
   for (const entry of thread.pending) {
     items.push({ kind: "user", key: entry.client_id, message: entry, run: null });
@@ -168,6 +191,10 @@ function applyNext(thread, event) {
   next = withRun(next, run);
   const misfit = type === "message_completed" && data.length !== run.length;
   return misfit ? wanting(next, "snapshot") : next;
+}
+
+function hasAnswer(run) {
+  return run.status !== "queued" && !isEmpty(run);
 }
 
 function withRun(thread, run) {

@@ -1,7 +1,12 @@
-// An answer of the assistant: thinking, tool cards, text that grows, and how it ended.
+// An answer of the assistant: thinking, tool cards, charts, text that grows, what waits for the
+// user, what it rests on, and how it ended.
 
+import { chartsIn } from "../charts.js";
 import { Markdown } from "../markdown.js";
-import { ENDED } from "../run.js";
+import { ENDED, isOpen, isUndecided } from "../run.js";
+import { Approval } from "./approval.js";
+import { chartView } from "./chart.js";
+import { createCitations } from "./citations.js";
 import { element, setChildren, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { createThinking } from "./thinking.js";
@@ -17,35 +22,53 @@ const ENDINGS = {
   limit: { tone: "warning", title: "A limit of your plan was reached", message: "" },
 };
 
-/** @returns {{node: HTMLElement, update: (item: object) => void}} */
-export function createAnswer() {
+/**
+ * @param {object} actions
+ * @param {(answer: object) => void} actions.onDecide
+ * @param {(run_id: string) => void} actions.onAnswerAgain
+ * @returns {{node: HTMLElement, update: (item: object) => void}}
+ */
+export function createAnswer({ onDecide, onAnswerAgain }) {
   const thinking = createThinking();
   const calls = createCalls();
+  const charts = createCharts();
   const text = createText();
+  const citations = createCitations();
+  const approvals = createApprovals(onDecide);
   const ending = element("div", { class: "alert" });
   const meta = element("p", { class: "message__meta" });
   const node = element(
     "article",
     { class: "message message--assistant", "aria-label": "Assistant" },
-    ...[thinking.node, calls.node, text.node, ending, meta],
+    ...[thinking.node, calls.node, charts.node, text.node, citations.node, approvals.node],
+    ...[ending, meta],
   );
   let shown = null;
+  let wasLast = null;
 
   return {
     node,
-    update({ run }) {
-      if (run === shown) return;
+    update({ run, isLast }) {
+      if (run === shown && isLast === wasLast) return;
       shown = run;
+      wasLast = isLast;
       const hasEnded = ENDED.has(run.status);
       const isThinking = !hasEnded && run.text === "" && !run.calls.some(isOpen);
       thinking.update(run, isThinking);
-      calls.update(run.calls);
+      const focused = approvals.focused();
+      calls.update(run.calls.filter((call) => !isUndecided(call)));
+      charts.update(run.calls);
       text.update(run, hasEnded);
-      showEnding(ending, run);
+      citations.update(run, hasEnded);
+      approvals.update(run);
+      // Whoever has just decided goes on reading where the decision stands.
+      if (approvals.focused() !== focused) calls.focus(focused);
+      showEnding(ending, run, isLast ? onAnswerAgain : null);
       setText(meta, hasEnded ? metaWords(run) : "");
       meta.title = hasEnded ? timeWords(run.ended_at) : "";
       meta.hidden = meta.textContent === "";
-      node.setAttribute("aria-busy", String(!hasEnded));
+      // While it waits nothing grows, and what is busy is not read aloud.
+      node.setAttribute("aria-busy", String(!hasEnded && !run.calls.some(isUndecided)));
     },
   };
 }
@@ -59,7 +82,8 @@ function createText() {
       if (hasEnded || run.message_id !== null) markdown.finish(run.text);
       else markdown.update(run.text);
       node.hidden = run.text === "";
-      node.dataset.growing = String(!hasEnded && run.text !== "");
+      const isGrowing = !hasEnded && run.text !== "" && !run.calls.some(isUndecided);
+      node.dataset.growing = String(isGrowing);
     },
   };
 }
@@ -69,6 +93,7 @@ function createCalls() {
   const node = element("div", { class: "stack stack--tight" });
   return {
     node,
+    focus: (call_id) => cards.get(call_id)?.node.querySelector("summary").focus(),
     update(calls) {
       for (const call of calls) {
         if (!cards.has(call.call_id)) cards.set(call.call_id, createToolCard());
@@ -83,18 +108,72 @@ function createCalls() {
   };
 }
 
-function isOpen(call) {
-  return call.status === "running" || call.status === "waiting";
+function createCharts() {
+  const views = new Map();
+  const node = element("div", { class: "stack stack--tight" });
+  let shown = null;
+  return {
+    node,
+    update(calls) {
+      if (calls === shown) return;
+      shown = calls;
+      const charts = chartsIn(calls);
+      for (const chart of charts) if (!views.has(chart.key)) views.set(chart.key, chartView(chart));
+      setChildren(
+        node,
+        charts.map((chart) => views.get(chart.key)),
+      );
+      node.hidden = charts.length === 0;
+    },
+  };
 }
 
-function showEnding(node, run) {
+function createApprovals(onDecide) {
+  const cards = new Map();
+  const node = element("div", { class: "stack stack--tight" });
+  return {
+    node,
+    /** The id of the call in whose card the focus is, or null. */
+    focused() {
+      const { activeElement } = document;
+      const found = [...cards].find(([, card]) => card.node.contains(activeElement));
+      return found ? found[0] : null;
+    },
+    update({ run_id, calls }) {
+      const waiting = calls.filter(isUndecided);
+      for (const call of waiting) {
+        const { call_id } = call;
+        const decide = (answer) => onDecide({ run_id, call_id, ...answer });
+        if (!cards.has(call_id)) cards.set(call_id, new Approval(call, decide));
+        cards.get(call_id).update(call);
+      }
+      setChildren(
+        node,
+        waiting.map((call) => cards.get(call.call_id).node),
+      );
+      node.hidden = waiting.length === 0;
+    },
+  };
+}
+
+// Only the newest answer can be made again.
+function showEnding(node, run, onAnswerAgain) {
   const known = ENDINGS[run.status];
   node.hidden = known === undefined;
   if (known === undefined) return;
   node.className = `alert alert--${known.tone}`;
   const title = element("p", { class: "alert__title" }, known.title);
   const message = element("p", {}, run.error?.message || known.message);
-  node.replaceChildren(icon("alert"), element("div", { class: "alert__body" }, title, message));
+  const parts = [title, message];
+  if (onAnswerAgain !== null && run.error?.retryable) {
+    const again = element("button", { type: "button", class: "button button--small" }, "Retry");
+    again.addEventListener("click", () => {
+      again.disabled = true;
+      onAnswerAgain(run.run_id);
+    });
+    parts.push(again);
+  }
+  node.replaceChildren(icon("alert"), element("div", { class: "alert__body" }, ...parts));
 }
 
 function metaWords(run) {

@@ -69,7 +69,8 @@ export class Conversation {
 
   #showItems(items) {
     this.#views = new Map(items.map((item) => [item.key, this.#viewOf(item)]));
-    for (const item of items) this.#views.get(item.key).update(item);
+    const last = items.at(-1);
+    for (const item of items) this.#views.get(item.key).update({ ...item, isLast: item === last });
     setChildren(
       this.#list,
       items.map((item) => this.#views.get(item.key).node),
@@ -79,7 +80,7 @@ export class Conversation {
   #viewOf(item) {
     const held = this.#views.get(item.key);
     if (held) return held;
-    return item.kind === "user" ? createQuestion(this.#actions) : createAnswer();
+    return item.kind === "user" ? createQuestion(this.#actions) : createAnswer(this.#actions);
   }
 
   #isAtEnd() {

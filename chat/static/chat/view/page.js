@@ -1,7 +1,8 @@
 // The frame around the conversation: drawer, menus, theme, title, and what is said aloud.
 
-import { ENDED } from "../run.js";
+import { ENDED, isUndecided } from "../run.js";
 import { setText } from "./element.js";
+import { nameWords } from "./words.js";
 
 const THEME_KEY = "netra.theme";
 
@@ -78,7 +79,7 @@ export function createThemeChoice(buttons) {
   show(document.documentElement.dataset.theme ?? "system");
 }
 
-/** Says when an answer has ended; the growing text itself is not live. */
+/** Says when an answer has ended or waits for the user; the growing text itself is not live. */
 export function createAnnouncer(region) {
   const words = {
     completed: "The assistant has answered.",
@@ -88,14 +89,28 @@ export function createAnnouncer(region) {
   };
   let key = null;
   let open = new Set();
+  let asked = new Set(); // ids of calls of this thread whose approval has been asked for
   return {
     update(current, thread) {
       const runs = Object.values(thread.runs);
       const ended = runs.filter((run) => open.has(run.run_id) && ENDED.has(run.status));
       if (current === key && ended.length > 0) setText(region, words[ended.at(-1).status]);
       else if (current !== key) setText(region, "");
+      if (current !== key) asked = new Set();
+      for (const { run_id, call_id, tool_name } of undecidedCalls(runs)) {
+        const id = `${run_id} ${call_id}`;
+        if (asked.has(id)) continue;
+        asked.add(id);
+        setText(region, `The assistant asks whether it may use ${nameWords(tool_name)}.`);
+      }
       key = current;
       open = new Set(runs.filter((run) => !ENDED.has(run.status)).map((run) => run.run_id));
     },
   };
+}
+
+function undecidedCalls(runs) {
+  return runs.flatMap(({ run_id, calls }) =>
+    calls.filter(isUndecided).map((call) => ({ ...call, run_id })),
+  );
 }

@@ -1,23 +1,31 @@
-// A message of the user: stored, on its way, queued, or refused with what can be done about it.
+// A message of the user: stored, on its way, waiting for its turn or refused, and what can be done.
 
+import { isEmpty } from "../run.js";
 import { createCountdown } from "./countdown.js";
 import { element, setChildren, setText } from "./element.js";
 import { icon } from "./icons.js";
-import { sizeWords, timeWords } from "./words.js";
+import { ordinalWords, sizeWords, timeWords } from "./words.js";
 
 // A pasted export would fill many screens: above either, a message is clipped until opened.
 const CLIPPED_ABOVE_LINES = 14;
 const CLIPPED_ABOVE_CHARS = 1_500;
 
 /**
- * @param {{onRetry: (id: string) => void, onEdit: (id: string) => void}} actions
+ * @param {object} actions
+ * @param {(client_id: string) => void} actions.onRetry
+ * @param {(client_id: string) => void} actions.onEdit
+ * @param {(run_id: string) => void} actions.onRemove
+ * @param {() => void} actions.onSendNow
  * @returns {{node: HTMLElement, update: (item: object) => void}}
  */
-export function createQuestion({ onRetry, onEdit }) {
+export function createQuestion({ onRetry, onEdit, onRemove, onSendNow }) {
   const files = element("div", { class: "row message__files" });
   const text = element("div", { class: "message__text" });
   const more = button("Show all", () => clip(text.dataset.clipped !== "true"));
   const meta = element("p", { class: "message__meta" });
+  const sendNow = button("Send now", onSendNow);
+  const remove = button("Remove", () => onRemove(run_id));
+  const foot = element("div", { class: "row message__foot" }, meta, sendNow, remove);
   const refusal = element("div", { class: "alert alert--danger" });
   const node = element(
     "article",
@@ -25,11 +33,12 @@ export function createQuestion({ onRetry, onEdit }) {
     files,
     text,
     more,
-    meta,
+    foot,
     refusal,
   );
   const countdown = createCountdown((seconds) => setText(meta, `Sends again in ${seconds} s`));
   let shown = [];
+  let run_id = null;
 
   function clip(isClipped) {
     text.dataset.clipped = String(isClipped);
@@ -56,9 +65,9 @@ export function createQuestion({ onRetry, onEdit }) {
 
   return {
     node,
-    update({ message, run, position, isLast }) {
+    update({ message, run, position, isBehind, isLast }) {
       const isWaiting = Boolean(isLast) && message.status === "stored";
-      const news = [message, run, position, isWaiting];
+      const news = [message, run, position, isBehind, isWaiting];
       if (news.every((each, index) => each === shown[index])) return;
       shown = news;
       showText(message.text);
@@ -66,11 +75,16 @@ export function createQuestion({ onRetry, onEdit }) {
       files.hidden = message.files.length === 0;
       const until = message.until ?? null;
       countdown.show(until);
-      if (until === null) setText(meta, metaWords(message, { position, isWaiting }));
+      if (until === null) setText(meta, metaWords(message, { run, position, isBehind, isWaiting }));
       meta.hidden = meta.textContent === "";
       node.title = message.ts ? timeWords(message.ts) : "";
       node.classList.toggle("message--pending", message.status === "pending");
       node.dataset.status = isWaiting ? "waiting" : message.status;
+      run_id = run?.run_id ?? null;
+      remove.hidden = position === undefined;
+      foot.hidden = meta.hidden && remove.hidden;
+      node.dataset.turn = position === 1 && !isBehind ? "next" : "";
+      sendNow.hidden = position !== 1 || !isBehind;
       showRefusal(message);
     },
   };
@@ -94,10 +108,14 @@ function isLong(text) {
   return text.length > CLIPPED_ABOVE_CHARS || text.split("\n").length > CLIPPED_ABOVE_LINES;
 }
 
-function metaWords(message, { position, isWaiting }) {
+function metaWords(message, { run, position, isBehind, isWaiting }) {
   if (message.status === "pending") return "pending";
   if (isWaiting) return "sent, waiting for the assistant";
-  return position ? `queued, number ${position} in line` : "";
+  if (run !== null && isEmpty(run)) return "Stopped before it was answered";
+  if (position === undefined) return "";
+  // With nothing before it in its thread it waits for a place of the user's plan.
+  if (position === 1 && !isBehind) return "Waiting for your other answers to end";
+  return position === 1 ? "Waiting (next)" : `Waiting (${ordinalWords(position)})`;
 }
 
 function fileView(file) {

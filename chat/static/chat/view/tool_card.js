@@ -1,17 +1,24 @@
 // A tool call as a card: closed it says what ran, how long and how it ended; open, everything.
 
+import { withoutFigures } from "../charts.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { valueView } from "./value.js";
 import { durationWords, nameWords } from "./words.js";
 
 const STATUS = {
+  approved: { word: "Approved", tone: "accent" },
   running: { word: "Running", tone: "accent" },
-  waiting: { word: "Waiting for approval", tone: "warning" },
   ok: { word: "Done", tone: "success" },
   error: { word: "Failed", tone: "danger" },
   stopped: { word: "Stopped", tone: "warning" },
   denied: { word: "Denied", tone: "warning" },
+};
+const DECISIONS = {
+  approve: "You allowed this",
+  deny: "You did not allow this",
+  expired: "Nobody decided about this in time",
+  stopped: "Stopped before you decided",
 };
 
 /** @returns {{node: HTMLElement, update: (call: object) => void}} */
@@ -19,6 +26,7 @@ export function createToolCard() {
   const name = element("span", { class: "tool-card__name" });
   const note = element("span", { class: "tool-card__note" });
   const badge = element("span", { class: "badge" });
+  const decision = element("span", { class: "tool-card__decision" });
   const chevron = icon("chevron");
   const head = element(
     "summary",
@@ -28,6 +36,7 @@ export function createToolCard() {
     note,
     badge,
     chevron,
+    decision,
   );
   const body = element("div", { class: "tool-card__body" });
   const node = element("details", { class: "tool-card" }, head, body);
@@ -49,6 +58,8 @@ export function createToolCard() {
       setText(name, nameWords(call.tool_name));
       setText(note, noteOf(call));
       setText(badge, word);
+      setText(decision, decisionWords(call));
+      decision.hidden = decision.textContent === "";
       badge.className = `badge badge--${tone}`;
       node.dataset.status = call.status;
       fill();
@@ -56,8 +67,14 @@ export function createToolCard() {
   };
 }
 
+function decisionWords({ decision, edited }) {
+  const words = DECISIONS[decision] ?? "";
+  return edited ? `${words}, with changes` : words;
+}
+
 function noteOf(call) {
   if (call.status === "running") return call.progress;
+  if (call.status === "denied") return "";
   if (call.status === "error" && call.error) return call.error.message ?? "";
   return Number.isFinite(call.elapsed_ms) ? durationWords(call.elapsed_ms) : "";
 }
@@ -69,7 +86,8 @@ function sections(call) {
     parts.push(section("Arguments", call.args));
   }
   if (call.error) parts.push(section("Error", call.error.message ?? call.error));
-  if (call.result !== null && call.result !== undefined) parts.push(section("Result", call.result));
+  const result = withoutFigures(call.result);
+  if (result !== null && result !== undefined) parts.push(section("Result", result));
   if (Number.isFinite(call.elapsed_ms)) {
     parts.push(section("Duration", durationWords(call.elapsed_ms)));
   }

@@ -1,6 +1,11 @@
 // Numbers, times and names in the words of the page.
 
 const number = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+const exact = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
+const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
+const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
+const DOLLARS = new Set(["$", "USD", "usd"]);
 const time = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
 /** 640 ms, 4.2 s, 1 min 5 s. */
@@ -31,6 +36,25 @@ export function numberWords(value) {
   return number.format(value);
 }
 
+/** $1,234.50, $0.0123, 640.5 ms, 12,345 tokens. */
+export function amountWords(value, unit) {
+  const size = Math.abs(value);
+  if (DOLLARS.has(unit)) return withUnit((size < 1 ? cents : money).format(value), unit);
+  return withUnit(size < 1000 ? exact.format(value) : number.format(Math.round(value)), unit);
+}
+
+/** $1.2K, 640 ms, 12K tokens. */
+export function shortAmountWords(value, unit) {
+  const words = Math.abs(value) < 1 ? exact.format(value) : short.format(value);
+  return DOLLARS.has(unit) ? withUnit(words, unit) : words;
+}
+
+/** 1st, 2nd, 3rd, 11th. */
+export function ordinalWords(value) {
+  const isTeen = value % 100 > 10 && value % 100 < 20;
+  return `${value}${(!isTeen && ["th", "st", "nd", "rd"][value % 10]) || "th"}`;
+}
+
 /** 22 Nov 2026, 14:05. */
 export function timeWords(iso) {
   const date = new Date(iso);
@@ -40,4 +64,9 @@ export function timeWords(iso) {
 /** "1 file", "2 files". */
 export function countWords(count, noun) {
   return `${numberWords(count)} ${noun}${count === 1 ? "" : "s"}`;
+}
+
+function withUnit(words, unit) {
+  if (!DOLLARS.has(unit)) return unit === "" ? words : `${words} ${unit}`;
+  return words.startsWith("-") ? `-$${words.slice(1)}` : `$${words}`;
 }

@@ -1,0 +1,68 @@
+// Charts that results of tools carry: taken apart, checked and made bounded, so that whatever
+// a tool says, what comes out can be drawn. Pure functions.
+
+// More of these nobody can tell apart on one screen.
+export const CHARTS_MAX = 6;
+export const LABELS_MAX = 60;
+export const SERIES_MAX = 6;
+const KINDS = new Set(["bar", "line"]);
+
+/** The charts of a run's calls: [{key, kind, title, unit, labels, series: [{name, values}]}]. */
+export function chartsIn(calls) {
+  const found = calls.flatMap(({ call_id, result }) =>
+    (Array.isArray(result?.charts) ? result.charts : []).map((chart, index) => ({
+      chart,
+      key: `${call_id}/${index}`,
+    })),
+  );
+  const charts = found.map(({ chart, key }) => chartOf(chart, key));
+  return charts.filter((chart) => chart !== null).slice(0, CHARTS_MAX);
+}
+
+/** A result without what is shown elsewhere. */
+export function withoutFigures(result) {
+  if (result === null || typeof result !== "object" || Array.isArray(result)) return result;
+  const { charts: _charts, citations: _citations, ...rest } = result;
+  return rest;
+}
+
+/** The one sentence of a chart for who does not see it. */
+export function sentenceOf({ kind, title, series, labels }, wordsOf) {
+  const parts = series.map(({ name, values }) => {
+    const known = values.filter((value) => value !== null);
+    const highest = Math.max(...known);
+    const at = labels[values.indexOf(highest)];
+    const peak = `highest ${wordsOf(highest)} at ${at}, lowest ${wordsOf(Math.min(...known))}`;
+    return series.length > 1 ? `${name}: ${peak}` : peak;
+  });
+  return `${kind === "bar" ? "Bar" : "Line"} chart: ${[title, ...parts].join("; ")}.`;
+}
+
+function chartOf(chart, key) {
+  const { kind, title, unit, labels, series } = chart ?? {};
+  if (!KINDS.has(kind) || !Array.isArray(labels) || !Array.isArray(series)) return null;
+  const count = Math.min(labels.length, LABELS_MAX);
+  const usable = series.filter(isSeries).slice(0, SERIES_MAX);
+  const drawn = usable.map(({ name, values }) => ({
+    name: String(name ?? ""),
+    values: Array.from({ length: count }, (_, index) => numberOf(values[index])),
+  }));
+  const known = drawn.filter(({ values }) => values.some((value) => value !== null));
+  if (count === 0 || known.length === 0) return null;
+  return {
+    key,
+    kind,
+    title: String(title ?? ""),
+    unit: String(unit ?? ""),
+    labels: labels.slice(0, count).map(String),
+    series: known,
+  };
+}
+
+function isSeries(series) {
+  return Array.isArray(series?.values);
+}
+
+function numberOf(value) {
+  return Number.isFinite(value) ? value : null;
+}

@@ -1,0 +1,45 @@
+// What an answer rests on: a numbered list under it.
+
+import { element } from "./element.js";
+
+const EXCERPT_SHOWN_MAX_CHARS = 300;
+const NONE = [];
+
+/** @returns {{node: HTMLElement, update: (run: object, hasEnded: boolean) => void}} */
+export function createCitations() {
+  const list = element("ol", { class: "citations__list" });
+  const title = element("h3", { class: "citations__title" }, "Sources");
+  const node = element("section", { class: "citations", "aria-label": "Sources" }, title, list);
+  let shown = null;
+  return {
+    node,
+    update(run, hasEnded) {
+      // Not before the end: what grows must be the last thing on the screen.
+      const citations = hasEnded ? run.citations : NONE;
+      if (citations === shown) return;
+      shown = citations;
+      node.hidden = citations.length === 0;
+      list.replaceChildren(...citations.map(citationView));
+    },
+  };
+}
+
+function citationView({ title, source, excerpt }) {
+  const name = element("span", { class: "citations__name" }, plain(title || source));
+  const head = element("p", {}, name);
+  if (title && source) head.append(" ", element("span", { class: "citations__source" }, source));
+  const item = element("li", {}, head);
+  if (excerpt) item.append(element("blockquote", { class: "citations__excerpt" }, cut(excerpt)));
+  return item;
+}
+
+// The signs that mark code are noise where nothing is set as code.
+function plain(text) {
+  return text.replace(/`+/g, "");
+}
+
+function cut(text) {
+  const words = plain(text);
+  if (words.length <= EXCERPT_SHOWN_MAX_CHARS) return words;
+  return `${words.slice(0, EXCERPT_SHOWN_MAX_CHARS)}…`;
+}
