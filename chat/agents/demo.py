@@ -83,7 +83,7 @@ well, in an error, and by your decision.
 4. **`citation_added`**: what was looked up, with heading and page.
 5. **`approval_required`** and **`approval_resolved`**: a run that waits for you.
 6. **Text**, streamed piece by piece between and after the tools.
-7. **`usage_updated`** and **`agent_completed`**: what it took, and that all of it is stored.
+7. **`agent_completed`**: the end, and that all of it is stored.
 
 | Event | Carries |
 | :-- | :-- |

@@ -398,13 +398,3 @@ def test_usage_names_every_counted_limit_with_its_end(user: User) -> None:
     assert month.resets_at == datetime(2026, 7, 1, tzinfo=UTC)
     assert minute.resets_at == datetime(2026, 6, 15, 12, 1, tzinfo=UTC)
     assert (runs.resets_at, connections.resets_at) == (None, None)
-
-
-def test_what_nobody_renewed_for_a_week_is_counted_back_and_forgotten(
-    user: User, clock: time_machine.Traveller
-) -> None:
-    services.reserve(user=user, feature="concurrent_connections", amount=1, key="killed")
-    clock.shift(timedelta(days=7, minutes=1))
-    services.prune_usage()
-    assert counted(user, "concurrent_connections") == (0, 0)
-    assert not Reservation.objects.exists()

@@ -1,7 +1,9 @@
 """True numbers: sums, percentiles and prices against independent computation."""
 
+import json
 import math
 import random
+import time
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -10,11 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chat.agents.usage import figures
+from chat.agents.usage import figures, table
 from chat.agents.usage.analysis import Export, analyse
 from chat.agents.usage.ranks import median_deviation, percentile
 from chat.agents.usage.report import UsageReport
 from chat.agents.usage.table import UnreadableData
+from chat.agents.usage.tally import GROUPS_MAX
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
 
@@ -337,4 +340,36 @@ def test_a_hundred_thousand_lines_are_all_counted() -> None:
         for number in range(100_000)
     ]
     data = "\n".join(lines).encode()
-    assert report(data).rows.used == 100_000
+    before = time.thread_time()
+    found = report(data)
+
+    assert found.rows.used == 100_000
+    assert time.thread_time() - before < 2
+
+
+def test_more_groups_than_anybody_reads_are_said_and_still_summed() -> None:
+    lines = [f"gpt-4o,user{number},1" for number in range(GROUPS_MAX + 2)]
+    found = report("model,user,cost\n" + "\n".join(lines))
+
+    assert found.total.cost == GROUPS_MAX + 2
+    assert found.users_count == GROUPS_MAX
+    assert any("more than 20,000 users" in note for note in found.notes)
+
+
+def test_more_rows_than_are_read_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "ROWS_MAX", 3)
+    for text in ("model,cost\n" + "m,1\n" * 4, json.dumps([{"model": "m", "cost": 1}] * 4)):
+        with pytest.raises(UnreadableData, match="more than 3 rows"):
+            report(text)
+
+
+def test_what_ends_the_work_ends_it_between_two_rows() -> None:
+    class Left(Exception):
+        pass
+
+    def leave() -> None:
+        raise Left
+
+    export = Export(id="file_1_aaaaaa", name="usage.csv", data=b"model,cost\nm,1\n")
+    with pytest.raises(Left):
+        analyse(export, now=NOW, check=leave)

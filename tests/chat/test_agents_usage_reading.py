@@ -21,6 +21,7 @@ SAME = [
     ("TSV", b"model\ttokens\tcost\ngpt-4o\t10\t0.5\n"),
     ("table", b"| model | tokens | cost |\n|---|--:|:-:|\n| gpt-4o | 10 | 0.5 |\n"),
     ("CSV", "model,tokens,cost\ngpt-4o,10,0.5\n".encode("utf-16")),
+    ("CSV", b"model,tokens,cost\rgpt-4o,10,0.5\r"),
 ]
 
 
@@ -50,6 +51,8 @@ RECORD = {"model": "gpt-4o", "usage": {"prompt_tokens": 10}, "cost": 0.5}
         ),
         ("JSON lines", json.dumps(RECORD) + "\n" + json.dumps(RECORD)),
         ("JSON", json.dumps(RECORD)),
+        ("JSON", json.dumps({"next": None, "meta": {"data": [1]}, "rows": [RECORD], "n": 1})),
+        ("JSON lines", json.dumps(RECORD) + "\r\n" + json.dumps(RECORD) + "\r\n"),
     ],
 )
 def test_json_formats_are_flattened(kind: str, text: str) -> None:
@@ -62,6 +65,21 @@ def test_json_formats_are_flattened(kind: str, text: str) -> None:
     assert dict(zip(table.headers, row, strict=True)) == {
         "model": "gpt-4o", "usage.prompt_tokens": 10, "cost": 0.5,
     }  # fmt: skip
+
+
+def test_fields_that_only_later_records_have_are_read_too() -> None:
+    records = [{"model": "m", "tokens": 1}] * 600 + [{"model": "m", "cost": 2, "latency_ms": 9}]
+    table = read_table(json.dumps(records).encode())
+
+    assert list(table.headers) == ["model", "tokens", "cost", "latency_ms"]
+    assert [row for _, row in table.rows()][-1] == ["m", None, 2, 9]
+
+
+def test_a_table_can_be_read_again_and_again() -> None:
+    for data in (b"model,cost\nm,1\nm,2\n", b'[{"model":"m","cost":1},{"model":"m","cost":2}]'):
+        table = read_table(data)
+
+        assert list(table.rows()) == list(table.rows())
 
 
 def test_lines_are_numbered_as_an_editor_does() -> None:

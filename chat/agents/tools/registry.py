@@ -109,11 +109,6 @@ async def within_time(tool: Tool, call: Call) -> JsonValue:
         ) from None
 
 
-async def no_search(words: str) -> Sequence["FoundMessage"]:
-    """Where no database is behind the context."""
-    raise ToolFault("unavailable", "Threads cannot be searched at the moment.")
-
-
 @dataclass(slots=True, kw_only=True)
 class ToolContext:
     """What a tool may see of the world: the dependencies of one agent run."""
@@ -126,7 +121,7 @@ class ToolContext:
     texts: Sequence[str]
     progress: Callable[[str, str], Awaitable[None]]
     account: Callable[[], Awaitable[AccountFacts]]
-    search: Search = field(default=no_search)
+    search: Search
     around: Around = field(default=run_with_timeout)
 
 

@@ -94,8 +94,11 @@ def _lines_of(text: str) -> Iterator[str]:
 
 
 def _table_of(kind: str, records: Callable[[], Numbered], notes: Sequence[str]) -> Table:
-    headers = _headers_of(records())
-    if len(columns.detect(headers)) < 2:
+    named = _headers_of(records())
+    known = {column.header for column in columns.detect(named).values()}
+    # Only these: records may have hundreds of other fields.
+    headers = [name for name in named if name in known]
+    if len(headers) < 2:
         raise UnreadableData(
             "I found no records that name at least two of model, tokens, cost, latency and time."
         )

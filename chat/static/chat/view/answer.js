@@ -44,14 +44,14 @@ export function createAnswer({ onDecide, onAnswerAgain }) {
     ...[ending, meta],
   );
   let shown = null;
-  let wasLast = null;
+  let wasNewest = null;
 
   return {
     node,
-    update({ run, isLast }) {
-      if (run === shown && isLast === wasLast) return;
+    update({ run, isNewest }) {
+      if (run === shown && isNewest === wasNewest) return;
       shown = run;
-      wasLast = isLast;
+      wasNewest = isNewest;
       const hasEnded = ENDED.has(run.status);
       const isThinking = !hasEnded && run.text === "" && !run.calls.some(isOpen);
       thinking.update(run, isThinking);
@@ -63,7 +63,7 @@ export function createAnswer({ onDecide, onAnswerAgain }) {
       approvals.update(run);
       // Whoever has just decided goes on reading where the decision stands.
       if (approvals.focused() !== focused) calls.focus(focused);
-      showEnding(ending, run, isLast ? onAnswerAgain : null);
+      showEnding(ending, run, isNewest ? onAnswerAgain : null);
       setText(meta, hasEnded ? metaWords(run) : "");
       meta.title = hasEnded ? timeWords(run.ended_at) : "";
       meta.hidden = meta.textContent === "";

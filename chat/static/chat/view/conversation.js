@@ -70,7 +70,7 @@ export class Conversation {
   #showItems(items) {
     this.#views = new Map(items.map((item) => [item.key, this.#viewOf(item)]));
     const last = items.at(-1);
-    for (const item of items) this.#views.get(item.key).update({ ...item, isLast: item === last });
+    for (const item of items) this.#views.get(item.key).update({ ...item, isNewest: item === last });
     setChildren(
       this.#list,
       items.map((item) => this.#views.get(item.key).node),
