@@ -33,15 +33,23 @@ EMPTY_QUEUE = (
     "DELETE FROM procrastinate_jobs;"
     "DELETE FROM procrastinate_workers"
 )
+END_OTHER_SESSIONS = (
+    "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
+    " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+)
 
 
 @pytest.fixture(scope="session")
-def django_db_setup(django_db_setup: None) -> Iterator[None]:
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Let the last work in database threads end before the test database goes."""
     yield
     DB_THREADS.shutdown(wait=True)
     # What threads of ended loops had open goes with them, as soon as somebody looks.
     gc.collect()
+    # The traceback of a failed test, or a process that was just killed, may keep one even so.
+    with django_db_blocker.unblock(), connection.cursor() as cursor:
+        cursor.execute(END_OTHER_SESSIONS)
+    connection.close()
 
 
 def pytest_make_parametrize_id(val: object) -> str | None:

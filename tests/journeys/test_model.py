@@ -43,7 +43,7 @@ async def test_a_connected_model_answers_fails_stops_and_answers_again(
         assert types[:4] == [
             "agent_started", "agent_thinking", "tool_executing", "tool_completed",
         ]  # fmt: skip
-        assert assert_text_is_whole(transcript, run_id) == "It is 42. 😀"
+        assert assert_text_is_whole(transcript, run_id, streamed=False) == "It is 42. 😀"
         assert ended["data"]["usage"]["output_tokens"] > 0
         assert fake.requests[0].headers["authorization"] == f"Bearer {KEY}"
 

@@ -38,9 +38,12 @@ async def test_an_export_is_answered_with_true_numbers(either: Servers, visitor:
         assert "user" not in welcome
         assert ready["user"]["email"] == visitor.email
         assert ready["services"] == {"database": True, "bus": True, "runs": True}
-        transcript, run_id = await ask(socket, EXPORT)
+        transcript, _run_id = await ask(socket, "Hello")
         ack = next(frame for frame in socket.received if frame["type"] == "ack")
         assert (ack["seq"], ack["duplicate"]) == (1, False)
+        await follow(socket, transcript, "agent_completed")
+        # Of a thread's first answer a quick worker may have said some before anybody listened.
+        transcript, run_id = await ask(socket, EXPORT, transcript)
         completed = await follow(socket, transcript, "agent_completed")
     types = transcript.types(run_id)
     assert completed["data"]["status"] == "completed"
