@@ -19,6 +19,7 @@ from bench import (
     resume,
     sends,
     stalled,
+    streams,
     table,
 )
 from bench.table import Row
@@ -33,6 +34,7 @@ SECTIONS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxy
         "stalled": stalled.rows,
         "memory": memory.rows,
         "first": first_event.rows,
+        "streams": streams.rows,
         "sends": sends.rows,
         "daphne": daphne.rows,
     }

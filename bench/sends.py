@@ -16,7 +16,7 @@ from bench.table import Rival, Row
 from bench.wire import Socket
 from chat.database import in_database
 from chat.protocol.events import MessageCreated, encode_data
-from chat.services import MESSAGE_FEATURE, RUN_FEATURE
+from chat.questions import MESSAGE_FEATURE, RUN_FEATURE
 from chat.turns import RUN_QUEUE, RUN_TASK, SLOT_FEATURE
 from netra.ids import MessageID, RunID, ThreadID
 

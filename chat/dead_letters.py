@@ -10,13 +10,15 @@ from django.db.models import F
 from django.utils import timezone
 
 from accounts.models import User
-from chat import services
+from chat import branches, services
 from chat.errors import ChatError
 from chat.models import DeadLetter, LetterState
 from chat.protocol.frames import (
     Answered,
     AnyClientFrame,
+    Edit,
     FrameRefused,
+    Regenerate,
     Send,
     Stop,
     decode,
@@ -38,6 +40,10 @@ ERROR_TEXT_CHARS: Final = 200
 
 # Taken by whoever counts letters and adds one, so that no two count the same room.
 _KEEP_LOCK: Final = "chat.dead_letters.keep"
+
+
+# What a user wanted done; to a decision that they would take otherwise by now nobody comes back.
+Replayable = Send | Edit | Regenerate | Stop
 
 
 class DeadLettersFull(ChatError):
@@ -113,7 +119,7 @@ def replay(*, letter: DeadLetter, actor: User) -> DeadLetter:
         with transaction.atomic():
             # The row first: a second operator waits here, and finds it resolved.
             _resolve(letter, LetterState.REPLAYED, actor=actor)
-            outcome = _answer_again(letter.user, frame)
+            outcome = _do(letter.user, frame)
             DeadLetter.objects.filter(pk=letter.pk).update(outcome=outcome)
     except AlreadyResolved:
         raise
@@ -143,23 +149,37 @@ def prune() -> int:
     return deleted
 
 
-def _replayable(letter: DeadLetter) -> Send | Stop:
+def _replayable(letter: DeadLetter) -> Replayable:
     try:
         frame = decode(letter.frame)
     except FrameRefused:
         # It was taken once; limits may have been cut since.
         raise NotReplayable(Unfit.UNREADABLE) from None
-    if not isinstance(frame, Send | Stop):
+    if not isinstance(frame, Replayable):
         raise NotReplayable(Unfit.FRAME_TYPE)
     if not letter.user.may_sign_in:
         raise NotReplayable(Unfit.ACCOUNT_CLOSED)
     return frame
 
 
-def _answer_again(user: User, frame: Send | Stop) -> str:
-    if isinstance(frame, Stop):
-        run = services.stop_run(user=user, run_id=frame.run_id)
-        return f"{run.public_id} was asked to stop."
+def _do(user: User, frame: Replayable) -> str:
+    match frame:
+        case Stop():
+            run = services.stop_run(user=user, run_id=frame.run_id)
+            return f"{run.public_id} was asked to stop."
+        case Regenerate():
+            shown = branches.answer_again(user=user, client_id=frame.client_id, run_id=frame.run_id)
+            return f"{shown.run.public_id} answers the question once more."
+        case Edit():
+            posted = branches.edit(
+                user=user, client_id=frame.client_id, message_id=frame.message_id, text=frame.text
+            )
+            return f"{posted.message_id} in {posted.thread_id} has the new text."
+        case Send():
+            return _send(user, frame)
+
+
+def _send(user: User, frame: Send) -> str:
     message = Outgoing(
         client_id=frame.client_id,
         text=frame.text,

@@ -27,8 +27,12 @@ class ClientIDReused(ChatError):
     """The `client_id` was used before for another message."""
 
 
-class NotNewest(ChatError):
-    """Only the newest answer of a thread is made again, and only once it has ended."""
+class MessageNotFound(ChatError):
+    """No such message of this user's own, or another user's."""
+
+
+class NotEnded(ChatError):
+    """An answer is made again only once it has ended."""
 
 
 class AlreadyDecided(ChatError):

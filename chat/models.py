@@ -44,6 +44,8 @@ class Thread(models.Model):
     )
     title = models.CharField(max_length=200, blank=True)
     head = models.BigIntegerField(default=0, editable=False)
+    # Where the branch ends that is shown; the next message follows it.
+    tip = models.ForeignKey("chat.Run", on_delete=models.SET_NULL, null=True, related_name="+")
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -69,15 +71,25 @@ class Message(models.Model):
     user = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="messages"
     )
-    # The run that wrote it, or that it asked for.
+    # The run that wrote it; null of a user's message.
     run = models.ForeignKey(
         "chat.Run", on_delete=models.CASCADE, null=True, related_name="messages"
+    )
+    # Of a user's message: the answer after which it was asked; null of a thread's first.
+    after = models.ForeignKey(
+        "chat.Run", on_delete=models.CASCADE, null=True, related_name="followers"
+    )
+    # The first of the questions that are versions of one another, whose files they share.
+    version_of = models.ForeignKey(
+        "self", on_delete=models.CASCADE, null=True, related_name="versions"
     )
     role = models.CharField(max_length=16, choices=Role.choices)
     text = models.TextField()
     seq = models.BigIntegerField()
     client_id = models.CharField(max_length=64, null=True)
     request_digest = models.CharField(max_length=64, blank=True)
+    # Of the frame that last changed it while it waited, which a repeat finds by it.
+    edited_by = models.CharField(max_length=64, null=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -92,7 +104,10 @@ class Message(models.Model):
 
 
 class Run(models.Model):
-    """An agent's answer to one message; `attempt` fences a worker that was thought dead."""
+    """An agent's answer to a message, maybe one of several.
+
+    `attempt` fences a worker that was thought dead.
+    """
 
     public_id = models.CharField(max_length=48, unique=True, default=new_run_id, editable=False)
     thread = models.ForeignKey(Thread, on_delete=models.CASCADE, related_name="runs")
@@ -108,10 +123,9 @@ class Run(models.Model):
     # How often it has waited for an approval; each time it takes its place anew.
     waits = models.PositiveSmallIntegerField(default=0)
     trigger = models.CharField(max_length=16, default="send")
-    # The message that it answers once more; of a first answer that is the message with this run.
-    question = models.ForeignKey(
-        "chat.Message", on_delete=models.CASCADE, null=True, related_name="further_runs"
-    )
+    question = models.ForeignKey("chat.Message", on_delete=models.CASCADE, related_name="answers")
+    # Those of a higher one go first among the runs that wait in a thread.
+    precedence = models.PositiveSmallIntegerField(default=0)
     # Of the frame that asked for a further answer, which a repeat finds by it.
     client_id = models.CharField(max_length=64, null=True)
     agent_name = models.CharField(max_length=64, blank=True)
@@ -331,6 +345,37 @@ class File(models.Model):
 
     def __str__(self) -> str:
         return self.public_id
+
+
+class DailyUsage(models.Model):
+    """What runs of a user that ended on a day (UTC) used, by model; it outlives their threads."""
+
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="daily_usage"
+    )
+    day = models.DateField(db_index=True)
+    model = models.CharField(max_length=128)
+    runs = models.PositiveIntegerField()
+    requests = models.PositiveIntegerField()
+    # Those that `cost_usd` leaves out, since nobody knows what they cost.
+    unpriced_requests = models.PositiveIntegerField()
+    input_tokens = models.PositiveBigIntegerField()
+    cached_tokens = models.PositiveBigIntegerField()
+    output_tokens = models.PositiveBigIntegerField()
+    elapsed_ms = models.PositiveBigIntegerField()
+    cost_usd = models.DecimalField(max_digits=24, decimal_places=12)
+
+    class Meta:
+        verbose_name_plural = "daily usage"
+        constraints: ClassVar[list[models.BaseConstraint]] = [
+            models.UniqueConstraint("user", "day", "model", name="daily_usage_once"),
+            models.CheckConstraint(
+                condition=models.Q(cost_usd__gte=0), name="daily_usage_cost_not_negative"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.model} on {self.day}"
 
 
 def public_id(kind: type[PublicID], text: str) -> str | None:

@@ -1,27 +1,21 @@
 """Reads of threads, runs and files; nothing here writes."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Sequence
 from datetime import timedelta
 from typing import Any, Final
 
-import msgspec
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Exists, OuterRef
 from django.db.models.functions import Now
 from msgspec import Struct
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
-from chat.models import Event, File, Message, Role, Run, Thread, ToolCall, public_id
-from chat.protocol.events import AgentThinking, ApprovalResolved, Fault, FileRef, timestamp
+from chat.models import File, Run, Thread, public_id
+from chat.protocol.events import timestamp
 from chat.protocol.frames import ActiveRunRef, ThreadRow
-from chat.protocol.snapshots import ActiveRun, MessageView, QueuedRun, Snapshot, ToolCallView
-from chat.runs.lifecycle import ACTIVE, UNFINISHED, CallState, RunState
+from chat.runs.lifecycle import ACTIVE, UNFINISHED
 from netra.ids import FileID, ThreadID
 
-SNAPSHOT_MESSAGES_MAX: Final = 100
-# Clients with a common frame limit of 1 MiB must be able to take a snapshot.
-SNAPSHOT_CHARS_MAX: Final = 600_000
 THREADS_LISTED_MAX: Final = 100
 WORKER_SILENCE_S: Final = 4.0
 ACTIVE_RUNS_MAX: Final = 500
@@ -110,44 +104,6 @@ def files_of(*, user: int, file_ids: Sequence[str]) -> list[File]:
     return [by_id[file_id] for file_id in wanted if file_id in by_id]
 
 
-def snapshot(*, thread: int) -> Snapshot:
-    """The thread as it stands at one seq: messages, the active run, what waits."""
-    with _one_view():
-        row = Thread.objects.get(pk=thread)
-        newest = list(
-            Message.objects.filter(thread_id=thread)
-            .select_related("run")
-            .prefetch_related("files")
-            .order_by("-seq")[: SNAPSHOT_MESSAGES_MAX + 1]
-        )
-        kept = _within_budget(newest[:SNAPSHOT_MESSAGES_MAX])
-        waiting = Run.objects.filter(thread_id=thread, state__in=sorted(UNFINISHED))
-        unfinished = list(
-            waiting.select_related("question").prefetch_related("messages").order_by("pk")
-        )
-        answered = {message.run for message in kept if message.role == Role.ASSISTANT}
-        runs = {run for run in (*answered, *unfinished) if run is not None}
-        work = _work_of(thread, runs)
-        active = next((run for run in unfinished if run.state in ACTIVE), None)
-        return Snapshot(
-            thread_id=row.public_id,
-            seq=row.head,
-            messages=[_message_view(message, work) for message in reversed(kept)],
-            more=len(newest) > len(kept),
-            active_run=_active_run(active, work) if active else None,
-            queued_runs=_queued_runs(unfinished),
-        )
-
-
-@contextmanager
-def _one_view() -> Iterator[None]:
-    """Everything inside reads the database as of one moment."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        yield
-
-
 def _rows(threads: Any) -> list[ThreadRow]:
     running = Run.objects.filter(thread=OuterRef("pk"), state__in=sorted(UNFINISHED))
     return [
@@ -158,115 +114,4 @@ def _rows(threads: Any) -> list[ThreadRow]:
             running=thread.running,
         )
         for thread in threads.annotate(running=Exists(running))
-    ]
-
-
-def _within_budget(newest_first: list[Message]) -> list[Message]:
-    kept: list[Message] = []
-    chars = 0
-    for message in newest_first:
-        chars += len(message.text)
-        if kept and chars > SNAPSHOT_CHARS_MAX:
-            break
-        kept.append(message)
-    return kept
-
-
-class _Work(Struct, kw_only=True):
-    """What a run did besides its text."""
-
-    thoughts: list[str] = []
-    calls: tuple[ToolCallView, ...] = ()
-
-
-def _work_of(thread: int, runs: Iterable[Run]) -> dict[str, _Work]:
-    """Thoughts and tool calls of these runs of one thread, by the run's public id."""
-    work = {run.public_id: _Work() for run in runs}
-    decisions: dict[tuple[str, str], dict[str, Any]] = {}
-    told = Event.objects.filter(
-        thread_id=thread, run_id__in=work, type__in=(AgentThinking.type, ApprovalResolved.type)
-    ).order_by("seq")
-    for run_id, kind, encoded in told.values_list("run_id", "type", "data"):
-        data = msgspec.json.decode(encoded)
-        if kind == AgentThinking.type:
-            work[run_id or ""].thoughts.append(data["text"])
-        else:
-            decisions[run_id or "", data["call_id"]] = data
-    calls = ToolCall.objects.filter(run__public_id__in=work).select_related("run").order_by("pk")
-    for call in calls:
-        mine = work[call.run.public_id]
-        decided = decisions.get((call.run.public_id, call.call_id))
-        mine.calls = (*mine.calls, _call_view(call, decided))
-    return work
-
-
-def _call_view(call: ToolCall, decided: dict[str, Any] | None) -> ToolCallView:
-    return ToolCallView(
-        call_id=call.call_id,
-        tool_name=call.tool_name,
-        args=msgspec.Raw(call.args.encode()),
-        status=call.status,
-        elapsed_ms=call.elapsed_ms,
-        result=msgspec.Raw(call.result.encode()) if call.result else msgspec.UNSET,
-        error=call.error if call.error else msgspec.UNSET,
-        expires_at=timestamp(call.expires_at)
-        if call.expires_at and call.status == CallState.WAITING
-        else msgspec.UNSET,
-        decision=decided["decision"] if decided else msgspec.UNSET,
-        edited="args" in decided if decided else msgspec.UNSET,
-    )
-
-
-def _message_view(message: Message, work: dict[str, _Work]) -> MessageView:
-    files = tuple(
-        FileRef(file_id=file.public_id, name=file.name, bytes=file.bytes)
-        for file in message.files.all()
-    )
-    run = message.run
-    view = MessageView(
-        message_id=message.public_id,
-        role="user",
-        text=message.text,
-        run_id=run.public_id if run else None,
-        status="stored",
-        seq=message.seq,
-        ts=timestamp(message.created_at),
-        files=files,
-    )
-    if message.role != Role.ASSISTANT or run is None:
-        return view
-    done = work[run.public_id]
-    return msgspec.structs.replace(
-        view,
-        role="assistant",
-        status=run.state,
-        thinking="\n".join(done.thoughts),
-        tool_calls=done.calls,
-        usage=run.usage,
-        error=msgspec.convert(run.error, Fault) if run.error else msgspec.UNSET,
-    )
-
-
-def _active_run(run: Run, work: dict[str, _Work]) -> ActiveRun:
-    done = work[run.public_id]
-    return ActiveRun(
-        run_id=run.public_id,
-        agent_name=run.agent_name,
-        status=run.state,
-        attempt=run.attempt,
-        started_at=timestamp(run.started_at) if run.started_at else None,
-        thinking="\n".join(done.thoughts),
-        tool_calls=done.calls,
-    )
-
-
-def _queued_runs(unfinished: Sequence[Run]) -> list[QueuedRun]:
-    waiting = [run for run in unfinished if run.state == RunState.QUEUED]
-    return [
-        QueuedRun(
-            run_id=run.public_id,
-            message_id=(run.question or run.messages.all()[0]).public_id,
-            position=position,
-        )
-        for position, run in enumerate(waiting, start=1)
     ]

@@ -1,56 +1,39 @@
 """What a user may do to threads: post, stop, upload; each in one transaction."""
 
 import hashlib
-from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
+from itertools import takewhile
 from typing import Final
 
 from django.core.files.base import File as DjangoFile
 from django.db import IntegrityError, transaction
+from django.db.models import Count, QuerySet
 from django.utils import timezone
 from msgspec import Struct
 from procrastinate.contrib.django import app as jobs
 
 from accounts.models import User
-from accounts.selectors import must_verify_email
 from billing import services as billing
-from billing.entitlements import Entitlements
-from billing.selectors import entitlements_of
-from chat import selectors, turns
-from chat.delivery import bell, log
+from chat import paths, questions, selectors, turns
+from chat.delivery import log
 from chat.errors import (
-    AddressUnverified,
     ClientIDReused,
     FileNotFound,
-    NotNewest,
-    QueueFull,
     RunNotFound,
     ThreadNotFound,
     TooManyFiles,
 )
-from chat.models import File, Message, Role, Run, Thread, new_message_id, new_run_id, public_id
-from chat.protocol.events import (
-    AgentCompleted,
-    AgentStarted,
-    FileRef,
-    MessageCreated,
-    NewEvent,
-    RunQueued,
-    StoredEvent,
-    timestamp,
-)
-from chat.protocol.frames import ThreadRow, Threads, encode, encode_value
+from chat.models import File, Message, Run, Thread, public_id
+from chat.protocol.events import AgentCompleted, AgentStarted, MessageMoved, NewEvent
+from chat.protocol.frames import encode_value
+from chat.questions import QUEUED_RUNS_MAX, Question
 from chat.runs.lifecycle import ACTIVE, TERMINAL, UNFINISHED, RunState
 from netra.ids import RunID, ThreadID
 
-QUEUED_RUNS_MAX: Final = 50
 UNSENT_FILES_MAX: Final = 50
 UNSENT_FILE_LIFE: Final = timedelta(days=1)
 UNSENT_FILES_DROPPED_MAX: Final = 100
 TITLE_CHARS: Final = 60
-# The billing feature that one run uses up.
-RUN_FEATURE: Final = "runs_month"
-MESSAGE_FEATURE: Final = "messages_minute"
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -76,8 +59,12 @@ class Outgoing(Struct, frozen=True, kw_only=True):
 
     @property
     def digest(self) -> str:
-        body = encode_value((self.thread_id, self.text, self.files))
-        return hashlib.sha256(body.encode()).hexdigest()
+        return digest_of(self.thread_id, self.text, self.files)
+
+
+def digest_of(*parts: object) -> str:
+    """What tells a frame that is sent again from another one with the same `client_id`."""
+    return hashlib.sha256(encode_value(parts).encode()).hexdigest()
 
 
 def post_message(*, user: User, message: Outgoing) -> Posted:
@@ -86,14 +73,15 @@ def post_message(*, user: User, message: Outgoing) -> Posted:
     Raises AddressUnverified, ThreadNotFound, FileNotFound, ClientIDReused, QueueFull, and
     billing's LimitReached.
     """
+    ids = {"client_id": message.client_id, "digest": message.digest}
     try:
         with transaction.atomic():
-            return _posted_before(user, message) or _post(user, message)
+            return posted_before(user, **ids) or _post(user, message)
     except IntegrityError as error:
         # Another connection stored the same client_id between our look and our insert.
         if "message_client_id_once" not in str(error):
             raise
-    posted = _posted_before(user, message)
+    posted = posted_before(user, **ids)
     if posted is None:
         raise ClientIDReused
     return posted
@@ -110,45 +98,12 @@ def stop_run(*, user: User, run_id: str) -> Run:
     return run
 
 
-def answer_again(*, user: User, client_id: str, run_id: str) -> tuple[Run, bool]:
-    """Begin a further answer to a thread's newest question, which stays as it is, like its answer.
-
-    Gives the new run, and whether the same frame made it before. Raises RunNotFound, NotNewest,
-    AddressUnverified, and billing's LimitReached.
-    """
-    known = public_id(RunID, run_id)
-    mine = Run.objects.filter(user=user).select_related("thread", "question", "user")
-    with transaction.atomic():
-        first = mine.filter(public_id=known).first() if known else None
-        if first is None:
-            raise RunNotFound
-        # From here on nobody adds a run to the thread, nor begins the same one twice.
-        Thread.objects.select_for_update().get(pk=first.thread_id)
-        made = mine.filter(client_id=client_id).first()
-        if made is not None:
-            return made, True
-        newest = Run.objects.filter(thread=first.thread).order_by("-pk").first()
-        if newest != first or RunState(first.state) not in TERMINAL:
-            raise NotNewest
-        return _answer_again(user, first, client_id), False
-
-
-def _answer_again(user: User, first: Run, client_id: str) -> Run:
-    _require_verified(user)
-    question = first.question or first.messages.get(role=Role.USER)
-    new_id = new_run_id()
-    entitled = _use_limits(user, run_id=new_id, message_id=f"again/{new_id}")
-    run = Run.objects.create(
-        public_id=new_id,
-        thread=first.thread,
-        user=user,
-        question=question,
-        client_id=client_id,
-        trigger="retry" if first.state == RunState.FAILED else "regenerate",
-    )
-    _begin_run(run, message_id=question.public_id, entitled=entitled)
-    publish_thread_row(thread=first.thread_id, user_id=user.public_id)
-    return run
+def stop_each(runs: QuerySet[Run]) -> None:
+    """Ask all of these runs to stop, in the caller's transaction, before it locks the thread."""
+    # All rows first, and in one order: a worker takes a run's row before its thread's.
+    held = runs.select_related("thread", "user").select_for_update(no_key=True, of=("self",))
+    for run in reversed(held.order_by("pk")):
+        _stop(run)
 
 
 def store_file(*, user: User, name: str, content: "DjangoFile[bytes]") -> File:
@@ -172,11 +127,6 @@ def drop_unsent_files() -> int:
     return len(dropped)
 
 
-def publish_thread_row(*, thread: int, user_id: str) -> None:
-    """Tell the user's sockets how a thread now stands in the list, after commit."""
-    _publish_row(user_id, selectors.thread_row(thread=thread))
-
-
 def end_waiting_run(run: Run, *, state: RunState) -> bool:
     """End a run that never started: both of its bracket events, one after the other."""
     ended = Run.objects.filter(pk=run.pk, state=RunState.QUEUED).update(
@@ -184,7 +134,11 @@ def end_waiting_run(run: Run, *, state: RunState) -> bool:
     )
     if not ended:
         return False
-    started = AgentStarted(model=run.model, trigger="send")
+    started = AgentStarted(
+        model=run.model,
+        trigger=run.trigger,  # type: ignore[arg-type]  # held by the column
+        question_id=run.question.public_id,
+    )
     completed = AgentCompleted(status="stopped", message_id=None, usage={})
     log.append(
         thread=run.thread_id,
@@ -196,20 +150,26 @@ def end_waiting_run(run: Run, *, state: RunState) -> bool:
     )
     billing.release(key=run.public_id)
     turns.end(run)
-    publish_thread_row(thread=run.thread_id, user_id=run.user.public_id)
+    questions.publish_thread_row(thread=run.thread_id, user_id=run.user.public_id)
     return True
 
 
-def _posted_before(user: User, message: Outgoing) -> Posted | None:
-    rows = Message.objects.filter(user=user, client_id=message.client_id).values_list(
-        "public_id", "thread__public_id", "run__public_id", "seq", "thread_id", "request_digest"
-    )
+def posted_before(user: User, *, client_id: str, digest: str) -> Posted | None:
+    """What an earlier frame with this `client_id` stored; raises ClientIDReused for another one."""
+    runs = Run.objects.filter(question__user=user, question__client_id=client_id).order_by("pk")
     # Six columns, not three models: most sends look in vain.
-    row = next(iter(rows[:1]), None)
+    row = runs.values_list(
+        "question__public_id",
+        "thread__public_id",
+        "public_id",
+        "question__seq",
+        "thread_id",
+        "question__request_digest",
+    )[:1].first()
     if row is None:
         return None
-    message_id, thread_id, run_id, seq, thread, digest = row
-    if digest != message.digest or run_id is None:
+    message_id, thread_id, run_id, seq, thread, stored = row
+    if stored != digest:
         raise ClientIDReused
     return Posted(
         message_id=message_id,
@@ -222,121 +182,74 @@ def _posted_before(user: User, message: Outgoing) -> Posted | None:
 
 
 def _post(user: User, message: Outgoing) -> Posted:
-    _require_verified(user)
+    questions.require_verified(user)
     files = selectors.files_of(user=user.pk, file_ids=message.files)
     if len(files) != len(set(message.files)):
         raise FileNotFound
     thread = _thread_of(user, message)
-    run_id = new_run_id()
-    if message.interrupt:
-        for active in Run.objects.filter(thread=thread, state__in=sorted(ACTIVE)):
-            _stop(active)
-    message_id = new_message_id()
-    stored = _append_question(thread, message_id, message, files)
-    entitled = _use_limits(user, run_id=run_id, message_id=message_id)
-    run = Run.objects.create(public_id=run_id, thread=thread, user=user)
-    _begin_run(run, message_id=message_id, entitled=entitled)
-    row = Message.objects.create(
-        public_id=message_id,
-        thread=thread,
-        user=user,
-        run=run,
-        role=Role.USER,
+    waiting = _overtaken(thread) if message.interrupt else None
+    question = Question(
         text=message.text,
-        seq=stored.seq,
         client_id=message.client_id,
-        request_digest=message.digest,
-        created_at=stored.ts,
+        digest=message.digest,
+        after=waiting.after if waiting else thread.tip,
+        files=files,
+        is_urgent=message.interrupt,
     )
+    row, run = questions.ask(user=user, thread=thread, question=question)
+    if waiting is None:
+        questions.show(thread, run)
+    else:
+        _move_behind(thread, waiting, run)
     taken = File.objects.filter(pk__in=[file.pk for file in files], message=None)
     # Another message, or the clean-up, may have been quicker since they were read.
     if files and taken.update(message=row) != len(files):
         raise FileNotFound
-    _publish_row(user.public_id, _row_of(thread, at=stored.ts))
+    questions.publish_asked(thread, user_id=user.public_id, at=row.created_at)
     return Posted(
-        message_id=message_id,
+        message_id=row.public_id,
         thread_id=thread.public_id,
-        run_id=run_id,
-        seq=stored.seq,
+        run_id=run.public_id,
+        seq=row.seq,
         duplicate=False,
         thread=thread.pk,
     )
 
 
-def _use_limits(user: User, *, run_id: str, message_id: str) -> Entitlements:
-    """Hold a run and count a message; after the thread's row, as in every writer."""
-    entitled = entitlements_of(user)
-    # In billing's order of limits.
-    billing.reserve(user=user, feature=RUN_FEATURE, amount=1, key=run_id, entitled=entitled)
-    billing.consume(user=user, feature=MESSAGE_FEATURE, amount=1, key=message_id, entitled=entitled)
-    return entitled
-
-
-def _require_verified(user: User) -> None:
-    if must_verify_email(user):
-        # A socket's user was read when it opened; they may have verified since, in another tab.
-        user.refresh_from_db(fields=["verified_at"])
-        if must_verify_email(user):
-            raise AddressUnverified
-
-
-def _append_question(
-    thread: Thread, message_id: str, message: Outgoing, files: Sequence[File]
-) -> StoredEvent:
-    created = MessageCreated(
-        message_id=message_id,
-        role="user",
-        text=message.text,
-        client_id=message.client_id,
-        files=tuple(FileRef(file_id=f.public_id, name=f.name, bytes=f.bytes) for f in files),
-    )
-    [stored] = log.append(
-        thread=thread.pk, thread_id=thread.public_id, events=[NewEvent(data=created)]
-    )
-    return stored
-
-
-def _begin_run(run: Run, *, message_id: str, entitled: Entitlements) -> None:
-    """Give a new run its job, or let it wait for those ahead of it.
-
-    The caller holds the thread's row: what is read here sees every earlier run.
-    """
-    others = Run.objects.filter(thread=run.thread, state__in=sorted(UNFINISHED))
-    ahead = others.exclude(pk=run.pk).count()
-    if ahead > QUEUED_RUNS_MAX:
-        raise QueueFull
-    if ahead == 0 and turns.begin(run, entitled=entitled):
-        return
-    # Of the thread, or else of all that the user has waiting.
-    waiting = Run.objects.filter(user=run.user, state=RunState.QUEUED, job_id=None)
-    queued = RunQueued(message_id=message_id, position=ahead or waiting.count())
-    log.append(
-        thread=run.thread_id,
-        thread_id=run.thread.public_id,
-        events=[NewEvent(data=queued, run_id=run.public_id)],
-    )
-
-
-def _row_of(thread: Thread, *, at: datetime) -> ThreadRow:
-    """How a thread with a run stands in the list, without asking the database again."""
-    return ThreadRow(
-        thread_id=thread.public_id, title=thread.title, updated_at=timestamp(at), running=True
-    )
-
-
-def _publish_row(user_id: str, row: ThreadRow) -> None:
-    frame = encode(Threads(threads=[row]))
-    transaction.on_commit(lambda: bell.ring(bell.UserFrame(user_id=user_id, frame=frame)))
-
-
 def _thread_of(user: User, message: Outgoing) -> Thread:
+    """The thread, locked; what an interrupting message finds at work there is stopped."""
     if message.thread_id is None:
         return Thread.objects.create(user=user, title=_title_from(message.text))
     known = public_id(ThreadID, message.thread_id)
-    thread = known and Thread.objects.filter(public_id=known, user=user).first()
-    if not thread:
+    mine = Thread.objects.filter(public_id=known, user=user).values_list("pk", flat=True)
+    thread = mine.first() if known else None
+    if thread is None:
         raise ThreadNotFound
-    return thread
+    if message.interrupt:
+        stop_each(Run.objects.filter(thread=thread, state__in=sorted(ACTIVE)))
+    return questions.locked(thread)
+
+
+def _overtaken(thread: Thread) -> Message | None:
+    """The first message at the end of the branch that waits, and can be overtaken."""
+    if thread.tip_id is None:
+        return None
+    newest = paths.path_to(thread.tip_id, limit=QUEUED_RUNS_MAX + 1)
+    runs = Run.objects.filter(pk__in=[turn.run for turn in newest])
+    # A question that was answered before stays where it was: that branch is not to be rewritten.
+    alone = runs.annotate(answers=Count("question__answers")).filter(answers=1)
+    waits = alone.filter(state=RunState.QUEUED, precedence=0)
+    waiting = set(waits.values_list("pk", flat=True))
+    overtaken = list(takewhile(lambda turn: turn.run in waiting, newest))
+    if not overtaken:
+        return None
+    return Message.objects.select_related("after").get(pk=overtaken[-1].question)
+
+
+def _move_behind(thread: Thread, message: Message, run: Run) -> None:
+    Message.objects.filter(pk=message.pk).update(after=run)
+    moved = MessageMoved(message_id=message.public_id, after_run_id=run.public_id)
+    questions.append(thread, moved)
 
 
 def _title_from(text: str) -> str:

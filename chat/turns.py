@@ -10,7 +10,7 @@ from billing.entitlements import Entitlements
 from billing.errors import LimitReached
 from billing.selectors import entitlements_of
 from chat.models import Run, ToolCall
-from chat.runs.lifecycle import UNFINISHED, CallState, RunState
+from chat.runs.lifecycle import ACTIVE, CallState, RunState
 
 RUN_QUEUE: Final = "runs"
 RUN_TASK: Final = "chat.runs.tasks.execute_run"
@@ -45,7 +45,7 @@ def end(run: Run) -> None:
     counter until it has committed, and is seen here.
     """
     billing.release(key=slot_key(run))
-    waiting = _next_ones(run.user_id).order_by("pk")
+    waiting = _next_ones(run.user_id).order_by("-precedence", "pk")
     # Never waited for: whoever holds a row claims or ends that run, and looks on itself.
     for one in waiting.select_for_update(skip_locked=True, no_key=True)[:BEGUN_AT_ONCE_MAX]:
         if not begin(one):
@@ -59,6 +59,12 @@ def defer(run: Run, *, priority: int = 0) -> None:
     Run.objects.filter(pk=run.pk).update(job_id=run.job_id)
 
 
+def ahead_of(pk: int | OuterRef, precedence: int | OuterRef) -> Q:
+    """The runs of a thread whose turn comes before that of a waiting one, or is now."""
+    earlier = Q(precedence__gt=precedence) | Q(precedence=precedence, pk__lt=pk)
+    return Q(state__in=sorted(ACTIVE)) | Q(earlier, state=RunState.QUEUED)
+
+
 def decided() -> Q:
     """Runs that waited for an approval and need not any more."""
     undecided = ToolCall.objects.filter(run=OuterRef("pk"), status=CallState.WAITING)
@@ -68,7 +74,7 @@ def decided() -> Q:
 def _next_ones(user: int) -> QuerySet[Run]:
     """The runs that nothing but their user's plan keeps from working."""
     ahead = Run.objects.filter(
-        thread=OuterRef("thread"), state__in=sorted(UNFINISHED), pk__lt=OuterRef("pk")
+        ahead_of(OuterRef("pk"), OuterRef("precedence")), thread=OuterRef("thread")
     )
     first = Q(state=RunState.QUEUED) & ~Exists(ahead)
     return Run.objects.filter(first | decided(), user_id=user, job_id=None)

@@ -47,18 +47,21 @@ async def invalid_frame(subject: Subject) -> None:
         {"type": "subscribe"}, {"type": "subscribe", "thread_id": THREAD, "after_seq": -1},
         {"type": "subscribe", "thread_id": "x" * 65}, {"type": "stop", "client_id": "c"},
         {"type": "seen", "heads": {}}, {"type": "seen", "heads": {}, "bytes": 1.5},
+        {"type": "switch", "client_id": "c"},
+        {"type": "switch", "client_id": "c", "run_id": "run_1_abcdef", "message_id": "msg_1_abcde"},
     )  # fmt: skip
 
 
 @check("`unknown_type`: a type that this version does not have.")
 async def unknown_type(subject: Subject) -> None:
-    kinds = ("shout", "Send", "welcome", "edit")
+    kinds = ("shout", "Send", "welcome", "rename")
     await _expect_codes(subject, "unknown_type", *({"type": kind} for kind in kinds))
 
 
 @check("`text_empty`, `text_too_long`, `text_invalid`: a message has 1 to 10 000 code points.")
 async def message_text(subject: Subject) -> None:
-    await _expect_codes(subject, "text_empty", _send(text=""))
+    edit = {"type": "edit", "client_id": "c", "message_id": "msg_1_abcdef", "text": ""}
+    await _expect_codes(subject, "text_empty", _send(text=""), edit)
     await _expect_codes(subject, "text_too_long", _send(text="x" * 10_001))
     half = '{"type":"send","client_id":"c","text":"\\ud800"}'
     await _expect_codes(subject, "text_invalid", _send(text="a\0b"), half)

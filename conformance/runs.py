@@ -9,6 +9,7 @@ from conformance.subject import (
     answer_to,
     ask,
     ends,
+    stop_all,
     text_of,
     until_completed,
 )
@@ -122,6 +123,4 @@ async def queue(subject: Subject) -> None:
             queued.append(await socket.until_event("run_queued"))
         expect_equal(queued[0]["run_id"], second["run_id"])
         expect_equal(queued[0]["data"], {"message_id": second["message_id"], "position": 1})
-        for run_id in (second["run_id"], first["run_id"]):
-            await socket.stop(run_id)
-            await until_completed(socket, run_id)
+        await stop_all(socket, second["run_id"], first["run_id"])

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -104,15 +105,20 @@ class Subject:
 
 async def ask(socket: ChatConnection, text: str, **fields: Any) -> Frame:
     """Send a message; gives its ack, after the wait that a limit asks for."""
-    client_id = await socket.send(text, **fields)
+    return await done(socket, **({"type": "send", "text": text, "thread_id": None} | fields))
+
+
+async def done(socket: ChatConnection, **frame: Any) -> Frame:
+    """Send a frame; gives its ack, after the wait that a limit asks for."""
+    client_id = secrets.token_hex(12)
     while True:
-        answer = await answer_to(socket, client_id)
-        if answer["type"] == "ack":
-            return answer
-        if answer.get("retry_after_s") is None:
-            raise RuntimeError(f"a message was refused: {answer['code']} {answer['message']}")
-        await asyncio.sleep(answer["retry_after_s"])
-        await socket.send(text, client_id=client_id, **fields)
+        await socket.put(client_id=client_id, **frame)
+        error = await refusal(socket, client_id)
+        if error is None:
+            return next(one for one in socket.received[::-1] if one.get("client_id") == client_id)
+        if error.get("retry_after_s") is None:
+            raise RuntimeError(f"{frame['type']} was refused: {error['code']} {error['message']}")
+        await asyncio.sleep(error["retry_after_s"])
 
 
 async def answer_to(socket: ChatConnection, client_id: str) -> Frame:
@@ -121,6 +127,19 @@ async def answer_to(socket: ChatConnection, client_id: str) -> Frame:
         lambda frame: frame["type"] in ("ack", "error") and frame.get("client_id") == client_id,
         within_s=WITHIN_S,
     )
+
+
+async def refusal(socket: ChatConnection, client_id: str) -> Frame | None:
+    """The error that a frame is answered with; None when it is acknowledged."""
+    answer = await answer_to(socket, client_id)
+    return answer if answer["type"] == "error" else None
+
+
+async def stop_all(socket: ChatConnection, *run_ids: str) -> None:
+    """Stop runs and wait for their ends, so that the next check finds a free place."""
+    for run_id in run_ids:
+        await socket.stop(run_id)
+        await until_completed(socket, run_id)
 
 
 async def error_for(socket: ChatConnection, frame: Frame | str | bytes) -> Frame:

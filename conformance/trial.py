@@ -4,14 +4,14 @@ import asyncio
 import time
 from typing import Final
 
-from conformance import following, handshake, heartbeat, malformed, runs, sends
+from conformance import branches, following, handshake, heartbeat, malformed, runs, sends
 from conformance.checks import CHECKS, Check, Failed, Skipped
 from conformance.subject import Subject
 from netra.client import ClientError
 
 WITHIN_S: Final = 90.0
 # In this order; each makes its checks known as it is imported.
-MODULES: Final = (handshake, malformed, sends, runs, following, heartbeat)
+MODULES: Final = (handshake, malformed, sends, runs, following, branches, heartbeat)
 _SLOW: Final = frozenset({"heartbeat.heartbeat"})
 
 

@@ -1,11 +1,13 @@
 """Threads, messages, runs and files: looked at, found by id, and never changed here."""
 
 from collections.abc import Mapping
+from functools import reduce
+from operator import or_
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django.contrib import admin
 from django.contrib.admin.views.main import ChangeList
-from django.db.models import Count, Exists, Model, OuterRef, QuerySet, Subquery
+from django.db.models import Count, Exists, Model, OuterRef, Q, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 from django.http import HttpRequest, HttpResponse
 from django.template.defaultfilters import filesizeformat
@@ -23,7 +25,8 @@ if TYPE_CHECKING:
 else:  # Django's own class takes no parameter
     AnyAdmin = admin.ModelAdmin
 
-Lookups = Mapping[type[PublicID], str]
+# By which columns a row is found for an id of that kind.
+Lookups = Mapping[type[PublicID], str | tuple[str, ...]]
 
 
 class PublicIDList(ChangeList):
@@ -69,10 +72,12 @@ class ReadOnlyAdmin(AnyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Any], search_term: str
     ) -> tuple[QuerySet[Any], bool]:
-        for kind, lookup in self.id_lookups.items():
+        for kind, lookups in self.id_lookups.items():
             known = public_id(kind, search_term.strip())
             if known is not None:
-                return queryset.filter(**{lookup: known}), False
+                columns = (lookups,) if isinstance(lookups, str) else lookups
+                found = reduce(or_, (Q((column, known)) for column in columns))
+                return queryset.filter(found), len(columns) > 1
         return super().get_search_results(request, queryset, search_term)
 
     def render_change_form(
@@ -170,7 +175,7 @@ class MessageAdmin(ReadOnlyAdmin):
     id_lookups: ClassVar[Lookups] = {
         MessageID: "public_id",
         ThreadID: "thread__public_id",
-        RunID: "run__public_id",
+        RunID: ("run__public_id", "answers__public_id"),
         UserID: "user__public_id",
     }
     fields = (
@@ -217,12 +222,13 @@ class RunAdmin(ReadOnlyAdmin):
     id_lookups: ClassVar[Lookups] = {
         RunID: "public_id",
         ThreadID: "thread__public_id",
-        MessageID: "messages__public_id",
+        MessageID: ("question__public_id", "messages__public_id"),
         UserID: "user__public_id",
     }
     fields = (
         "public_id",
         "thread_page",
+        "question_page",
         "user",
         "state",
         "attempt",
@@ -244,8 +250,12 @@ class RunAdmin(ReadOnlyAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Run]:
         # Answers and histories are long; a list of runs must not read them.
-        runs = Run.objects.select_related("user", "thread")
-        return runs.defer("partial_text", "history")
+        runs = Run.objects.select_related("user", "thread", "question")
+        return runs.defer("partial_text", "history", "question__text")
+
+    @admin.display(description="question")
+    def question_page(self, run: Run) -> Cell:
+        return cells.link(run.question)
 
     @admin.display(description="model", ordering="model")
     def model_name(self, run: Run) -> str:

@@ -29,7 +29,8 @@ USERS_LISTED_MAX: Final = 20
 
 LIST: Final = "admin:chat_deadletter_changelist"
 UNFIT: Final = {
-    Unfit.FRAME_TYPE: "only messages and stops are done again: a client sends the rest by itself",
+    Unfit.FRAME_TYPE: "only messages, edits, further answers and stops are done again: "
+    "a client sends the rest by itself",
     Unfit.UNREADABLE: "its frame cannot be read any more",
     Unfit.ACCOUNT_CLOSED: "its user may not sign in",
 }

@@ -109,13 +109,12 @@ def _intent_of(turn: Turn) -> Intent:
     has_data = bool(turn.data)
     # The names that a question restricts itself to are no words of the question.
     text = turn.follow_up.rest if narrows and has_data else turn.words
-    best = handbook().quote(text[:QUERY_CHARS_MAX], limit=1)
     signs = Signs(
         has_data=has_data,
         new_data=turn.new_source is not None,
         names_model=bool(models_in(text)),
         narrows=narrows,
-        covered=best[0].coverage if best and best[0].is_telling else 0,
+        covered=handbook().covers(text[:QUERY_CHARS_MAX]),
     )
     return decide(text, signs)
 

@@ -37,6 +37,14 @@ class ModelFault(Exception):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
 
+    @property
+    def is_limit(self) -> bool:
+        """Whether the run came to the end of what it may use, and nothing broke."""
+        return self.code in LIMITS
+
+
+# Runs that end by these end with the status `limit`.
+LIMITS = frozenset({"run_requests", "output_tokens"})
 
 # Kind of error -> code, sentence, whether to try again. The first that fits counts.
 FAULTS: tuple[tuple[type[AgentRunError], str, str, bool], ...] = (
@@ -109,14 +117,14 @@ FAULTS: tuple[tuple[type[AgentRunError], str, str, bool], ...] = (
     ),
     (
         OutputTokenLimitExceeded,
-        "model_output_too_long",
-        "The model reached its output limit before it had finished.",
+        "output_tokens",
+        "The model reached its output limit before it had answered.",
         True,
     ),
     (
         UsageLimitExceeded,
-        "run_too_long",
-        "This run needed more model requests than one run may make.",
+        "run_requests",
+        "The answer needed more model requests than one answer may make; ask for less at once.",
         False,
     ),
     (

@@ -3,7 +3,7 @@
 import math
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from functools import cache
@@ -56,16 +56,11 @@ class Passage:
 
 @dataclass(frozen=True, slots=True)
 class Quotation:
-    """A passage that answers a query, and how much of the query it covers, 0 to 1.
-
-    It is telling unless all that it shares with the query is a word found all over the pages.
-    """
+    """What a passage says to a query."""
 
     title: str
     source: str
     excerpt: str
-    coverage: float
-    is_telling: bool
 
 
 class Handbook:
@@ -85,25 +80,38 @@ class Handbook:
 
     def quote(self, query: str, *, limit: int) -> list[Quotation]:
         """The passages that answer a query best, best first; none when no word is known."""
-        words = dict.fromkeys(_stems(query)[:QUERY_WORDS_MAX])
-        asked = sum(self._weights.get(word, self._unknown) for word in words)
-        scored = [(self._score(it, words), it) for it in self._passages]
-        least = max((score for score, _ in scored), default=0) * SCORE_SHARE_MIN
-        best = sorted(
-            (one for one in scored if one[0] > 0 and one[0] >= least), key=lambda one: -one[0]
-        )[:limit]
+        words = _words_of(query)
         return [
             Quotation(
                 title=passage.title,
                 source=passage.source,
                 # What the headings say, all of the section is about.
                 excerpt=_excerpt(passage.text, words.keys() - set(_stems(passage.title))),
-                coverage=sum(self._weights[word] for word in words if word in passage.words)
-                / asked,
-                is_telling=self._is_telling(passage, words),
             )
-            for _, passage in best
+            for passage in self._best(words)[:limit]
         ]
+
+    def covers(self, query: str) -> float:
+        """How much of a query its best passage covers, from 0 to 1.
+
+        0 where all that the two share is a word found all over the pages.
+        """
+        words = _words_of(query)
+        best = next(iter(self._best(words)), None)
+        if best is None or not self._is_telling(best, words):
+            return 0
+        return self._weight_of(word for word in words if word in best.words) / self._weight_of(
+            words
+        )
+
+    def _best(self, words: dict[str, None]) -> list[Passage]:
+        scored = [(self._score(it, words), it) for it in self._passages]
+        least = max((score for score, _ in scored), default=0) * SCORE_SHARE_MIN
+        best = [one for one in scored if one[0] > 0 and one[0] >= least]
+        return [passage for _, passage in sorted(best, key=lambda one: -one[0])]
+
+    def _weight_of(self, words: Iterable[str]) -> float:
+        return sum(self._weights.get(word, self._unknown) for word in words)
 
     def _is_telling(self, passage: Passage, words: dict[str, None]) -> bool:
         shared = [word for word in words if word in passage.words]
@@ -168,6 +176,10 @@ def _passage(headings: Sequence[str], body: Sequence[str], source: str) -> Itera
     for word in _stems(headings[-1]):
         words[word] += HEADING_WEIGHT
     yield Passage(title=" › ".join(headings), source=source, text=text, words=words)
+
+
+def _words_of(query: str) -> dict[str, None]:
+    return dict.fromkeys(_stems(query)[:QUERY_WORDS_MAX])
 
 
 def _stems(text: str) -> list[str]:

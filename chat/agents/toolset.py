@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import BaseModel, JsonValue, TypeAdapter
 from pydantic_ai import RunContext, ToolDefinition, ToolFailed
+from pydantic_ai.messages import ToolCallPart, UserPromptPart
 from pydantic_ai.toolsets import AbstractToolset, ToolsetTool
 from pydantic_core import SchemaValidator
 
@@ -58,18 +59,34 @@ class JournalledToolset(AbstractToolset[ToolContext]):
         ctx: RunContext[ToolContext],
         tool: ToolsetTool[ToolContext],
     ) -> JsonValue:
-        if ctx.tool_call_id is None:
-            raise RuntimeError(f"the call of {name} has no id")
+        call_id = _id_of(ctx)
         registered = self._tools[name]
-        call = _bound(registered, ToolCall(call_id=ctx.tool_call_id, context=ctx.deps), tool_args)
+        call = _bound(registered, ToolCall(call_id=call_id, context=ctx.deps), tool_args)
         try:
             if registered.approval:
                 # Nobody is asked to approve what could not run.
                 registered.checked(tool_args)
-            return await ctx.deps.around(ctx.tool_call_id, registered, tool_args, call)
+            return await ctx.deps.around(call_id, registered, tool_args, call)
         except ToolFault as fault:
             # The model reads the sentence and the run goes on.
             raise ToolFailed(fault.message) from None
+
+
+def _id_of(ctx: RunContext[ToolContext]) -> str:
+    """The id of a call within its run, the same in each attempt.
+
+    Some providers count anew with each answer: another call with an id that was used before is not
+    the one that the journal knows.
+    """
+    if ctx.tool_call_id is None:
+        raise RuntimeError(f"the call of {ctx.tool_name} has no id")
+    used = 0
+    for message in reversed(ctx.messages):
+        if any(isinstance(part, UserPromptPart) for part in message.parts):
+            break
+        calls = (part for part in message.parts if isinstance(part, ToolCallPart))
+        used += any(call.tool_call_id == ctx.tool_call_id for call in calls)
+    return ctx.tool_call_id if used <= 1 else f"{ctx.tool_call_id}~{used}"
 
 
 def _bound(tool: Tool, call: ToolCall, args: dict[str, JsonValue]) -> Call:

@@ -12,7 +12,7 @@ from psycopg_pool import PoolTimeout
 
 from accounts.models import User
 from billing.errors import LimitReached
-from chat import approvals, dead_letters, selectors, services
+from chat import approvals, branches, dead_letters, selectors, services
 from chat.connection.message_queue import MessagePriority, QueuedMessage
 from chat.connection.outbound import Outbound
 from chat.connection.subscriber import Subscriber
@@ -23,7 +23,8 @@ from chat.errors import (
     ChatError,
     ClientIDReused,
     FileNotFound,
-    NotNewest,
+    MessageNotFound,
+    NotEnded,
     QueueFull,
     RunNotFound,
     ThreadNotFound,
@@ -35,6 +36,7 @@ from chat.protocol.frames import (
     Answered,
     AnyClientFrame,
     Approve,
+    Edit,
     FrameRefused,
     Ping,
     Pong,
@@ -44,6 +46,7 @@ from chat.protocol.frames import (
     ServerFrame,
     Stop,
     Subscribe,
+    Switch,
     Typing,
     Unsubscribe,
     encode,
@@ -71,6 +74,7 @@ _REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     # What belongs to somebody else is answered exactly like what is not there.
     ThreadNotFound: (ErrorCode.NOT_FOUND, "There is no such thread."),
     RunNotFound: (ErrorCode.NOT_FOUND, "There is no such run."),
+    MessageNotFound: (ErrorCode.NOT_FOUND, "There is no such message."),
     FileNotFound: (
         ErrorCode.FILE_NOT_FOUND,
         "An attached file is missing, or was sent before. Attach it again.",
@@ -81,8 +85,8 @@ _REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     QueueFull: (
         ErrorCode.QUEUE_FULL, "Too many messages wait in this thread. Let some be answered first.",
     ),
-    NotNewest: (
-        ErrorCode.NOT_NEWEST, "Only the newest answer can be made again, once it has ended.",
+    NotEnded: (
+        ErrorCode.NOT_ENDED, "This answer is still being given. Stop it first, or wait.",
     ),
     AlreadyDecided: (
         ErrorCode.ALREADY_DECIDED, "This was decided before, or can be decided no more.",
@@ -163,8 +167,12 @@ class Exchange:
                 await self._subscriber.unsubscribe(frame.thread_id)
             case Stop():
                 await self._stop(frame)
+            case Edit():
+                await self._edit(frame)
             case Regenerate():
                 await self._regenerate(frame)
+            case Switch():
+                await self._switch(frame)
             case Approve():
                 await self._approve(frame)
             case Typing():
@@ -185,6 +193,19 @@ class Exchange:
             interrupt=frame.mode == "interrupt",
         )
         posted = await in_database(services.post_message, user=self._user, message=message)
+        await self._ack_posted(frame.client_id, posted)
+
+    async def _edit(self, frame: Edit) -> None:
+        posted = await in_database(
+            branches.edit,
+            user=self._user,
+            client_id=frame.client_id,
+            message_id=frame.message_id,
+            text=frame.text,
+        )
+        await self._ack_posted(frame.client_id, posted)
+
+    async def _ack_posted(self, client_id: str, posted: services.Posted) -> None:
         # Stored is stored: with too many threads followed it is acknowledged all the same.
         with contextlib.suppress(FrameRefused):
             await self._subscriber.follow_own(
@@ -192,7 +213,7 @@ class Exchange:
             )
         await self._put(
             Ack(
-                client_id=frame.client_id,
+                client_id=client_id,
                 message_id=posted.message_id,
                 thread_id=posted.thread_id,
                 run_id=posted.run_id,
@@ -212,13 +233,31 @@ class Exchange:
         await self._ack(frame.client_id, run, duplicate=run.cancel_requested_at is not None)
 
     async def _regenerate(self, frame: Regenerate) -> None:
-        run, is_repeat = await in_database(
-            services.answer_again,
+        shown = await in_database(
+            branches.answer_again,
             user=self._user,
             client_id=frame.client_id,
             run_id=frame.run_id,
         )
-        await self._ack(frame.client_id, run, duplicate=is_repeat)
+        await self._ack_shown(frame.client_id, shown)
+
+    async def _switch(self, frame: Switch) -> None:
+        shown = await in_database(
+            branches.switch, user=self._user, run_id=frame.run_id, message_id=frame.message_id
+        )
+        await self._ack_shown(frame.client_id, shown)
+
+    async def _ack_shown(self, client_id: str, shown: branches.Shown) -> None:
+        await self._put(
+            Ack(
+                client_id=client_id,
+                message_id=shown.message_id,
+                thread_id=shown.run.thread.public_id,
+                run_id=shown.run.public_id,
+                seq=shown.seq,
+                duplicate=shown.duplicate,
+            )
+        )
 
     async def _approve(self, frame: Approve) -> None:
         run, is_repeat = await in_database(

@@ -9,7 +9,7 @@ from django.db import Error as DatabaseError
 from msgspec import Struct
 from psycopg_pool import PoolTimeout
 
-from chat import selectors
+from chat import selectors, snapshots
 from chat.connection.message_queue import MessagePriority
 from chat.connection.outbound import Outbound
 from chat.database import in_database
@@ -225,7 +225,7 @@ class Subscriber:
             subscription.wants_snapshot = True
 
     async def _send_snapshot(self, subscription: Subscription) -> bool:
-        snapshot = await in_database(selectors.snapshot, thread=subscription.thread)
+        snapshot = await in_database(snapshots.snapshot, thread=subscription.thread)
         if not self._follows(subscription) or not self.outbound.put_thread(encode(snapshot)):
             return False
         subscription.last = snapshot.seq

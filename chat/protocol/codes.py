@@ -50,7 +50,7 @@ class ErrorCode(StrEnum):
     UNAVAILABLE = "unavailable"
     FAILED = "failed"
     ALREADY_DECIDED = "already_decided"
-    NOT_NEWEST = "not_newest"
+    NOT_ENDED = "not_ended"
 
 
 # Whether the very same frame, sent again later, may succeed.

@@ -43,6 +43,32 @@ class MessageCreated(EventData, frozen=True, kw_only=True):
     text: str
     client_id: str | None = None
     files: tuple[FileRef, ...] = ()
+    # The answer that a question follows; a thread's first one follows none.
+    after_run_id: str | None = None
+
+
+class MessageEdited(EventData, frozen=True, kw_only=True):
+    """A message that waits has another text now."""
+
+    type: ClassVar[str] = "message_edited"
+    message_id: str
+    text: str
+
+
+class MessageMoved(EventData, frozen=True, kw_only=True):
+    """A message that waits follows another answer now: one went before it."""
+
+    type: ClassVar[str] = "message_moved"
+    message_id: str
+    after_run_id: str
+
+
+class BranchSelected(EventData, frozen=True, kw_only=True):
+    """The branch that is shown ends in this run, which answers this message."""
+
+    type: ClassVar[str] = "branch_selected"
+    run_id: str
+    message_id: str
 
 
 class RunQueued(EventData, frozen=True, kw_only=True):
@@ -61,6 +87,7 @@ class AgentStarted(EventData, frozen=True, kw_only=True):
     type: ClassVar[str] = "agent_started"
     model: str
     trigger: Trigger
+    question_id: str
 
 
 class AgentThinking(EventData, frozen=True, kw_only=True):
@@ -136,7 +163,7 @@ class MessageCompleted(EventData, frozen=True, kw_only=True):
 
 class UsageUpdated(EventData, frozen=True, kw_only=True):
     type: ClassVar[str] = "usage_updated"
-    usage: dict[str, int]
+    usage: dict[str, Any]
 
 
 class LimitReachedEvent(EventData, frozen=True, kw_only=True, omit_defaults=True):
@@ -151,7 +178,7 @@ class AgentCompleted(EventData, frozen=True, kw_only=True):
     type: ClassVar[str] = "agent_completed"
     status: RunStatus
     message_id: str | None
-    usage: dict[str, int]
+    usage: dict[str, Any]
     error: Fault | msgspec.UnsetType = msgspec.UNSET
 
 

@@ -48,11 +48,27 @@ class Stop(ClientFrame, frozen=True, kw_only=True, tag="stop"):
     run_id: ID
 
 
+class Edit(ClientFrame, frozen=True, kw_only=True, tag="edit"):
+    """Another text for a message: in place while it waits, else as a version beside it."""
+
+    client_id: ClientID
+    message_id: ID
+    text: str
+
+
 class Regenerate(ClientFrame, frozen=True, kw_only=True, tag="regenerate"):
-    """Answer the newest question once more; the answer so far stays."""
+    """Answer a question once more; the answer so far stays."""
 
     client_id: ClientID
     run_id: ID
+
+
+class Switch(ClientFrame, frozen=True, kw_only=True, tag="switch"):
+    """Show the branch through an answer or, instead, through a question."""
+
+    client_id: ClientID
+    run_id: ID | None = None
+    message_id: ID | None = None
 
 
 class Approve(ClientFrame, frozen=True, kw_only=True, tag="approve"):
@@ -78,9 +94,9 @@ class Ping(ClientFrame, frozen=True, kw_only=True, tag="ping"):
     pass
 
 
-AnyClientFrame = Send | Subscribe | Unsubscribe | Stop | Regenerate | Approve | Seen | Typing | Ping
 # Those that get exactly one final answer, ack or error.
-Answered = Send | Stop | Regenerate | Approve
+Answered = Send | Stop | Edit | Regenerate | Switch | Approve
+AnyClientFrame = Answered | Subscribe | Unsubscribe | Seen | Typing | Ping
 
 
 class ServerFrame(Struct, kw_only=True, tag_field="type", omit_defaults=False):
@@ -220,8 +236,8 @@ _decoder: Final = msgspec.json.Decoder(AnyClientFrame)
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 _FRAME_TYPES: Final = frozenset(
     {
-        "send", "subscribe", "unsubscribe", "stop", "regenerate", "approve", "seen", "typing",
-        "ping",
+        "send", "subscribe", "unsubscribe", "stop", "edit", "regenerate", "switch", "approve",
+        "seen", "typing", "ping",
     }
 )  # fmt: skip
 
@@ -252,8 +268,14 @@ def decode(text: str) -> AnyClientFrame:
         raise _refusal(raw, error) from None
     except (msgspec.DecodeError, RecursionError):
         raise _undecodable(text) from None
-    if isinstance(frame, Send):
+    if isinstance(frame, Send | Edit):
         _check_text(frame)
+    if isinstance(frame, Switch) and (frame.run_id is None) == (frame.message_id is None):
+        raise FrameRefused(
+            ErrorCode.INVALID_FRAME,
+            "Name either the run_id of an answer or the message_id of a question.",
+            client_id=frame.client_id,
+        )
     if isinstance(frame, Seen) and len(frame.heads) > HEADS_PER_FRAME_MAX:
         raise FrameRefused(
             ErrorCode.TOO_MANY, f"A frame may name {HEADS_PER_FRAME_MAX} threads, not more."
@@ -270,7 +292,7 @@ def encode_value(value: object) -> str:
     return _encoder.encode(value).decode()
 
 
-def _check_text(frame: Send) -> None:
+def _check_text(frame: Send | Edit) -> None:
     if not frame.text:
         raise FrameRefused(
             ErrorCode.TEXT_EMPTY, "A message needs at least one character.",

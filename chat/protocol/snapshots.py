@@ -1,4 +1,4 @@
-"""The `snapshot` frame: a thread as it stands at one seq."""
+"""The `snapshot` frame: a thread as it stands at one seq, on the branch that is shown."""
 
 from typing import Any, Literal
 
@@ -38,10 +38,23 @@ class MessageView(Struct, frozen=True, kw_only=True):
     tool_calls: tuple[ToolCallView, ...] | UnsetType = UNSET
     error: Fault | UnsetType = UNSET
     usage: dict[str, Any] | UnsetType = UNSET
+    # Of an answer: the model that wrote it.
+    model: str | UnsetType = UNSET
+    # Of a question: the answer that it follows, null for the first of a thread.
+    after_run_id: str | UnsetType | None = UNSET
+    # Of an answer: the question.
+    question_id: str | UnsetType = UNSET
+    # Where there are several, oldest first: of a question its versions, by message; of an answer
+    # all answers to its question, by run, which the question has as `answers` too.
+    versions: tuple[str, ...] | UnsetType = UNSET
+    answers: tuple[str, ...] | UnsetType = UNSET
 
 
 class ActiveRun(Struct, frozen=True, kw_only=True):
+    """It may answer a question of a branch that is not shown."""
+
     run_id: str
+    question_id: str
     agent_name: str
     status: str
     attempt: int
@@ -62,5 +75,9 @@ class Snapshot(ServerFrame, kw_only=True, tag="snapshot"):
     messages: list[MessageView]
     # Older messages exist; the API has them.
     more: bool
+    # The run in which the branch of `messages` ends.
+    tip: str | None
+    # Of all runs of the thread that have begun, on every branch.
+    usage: dict[str, Any]
     active_run: ActiveRun | None
     queued_runs: list[QueuedRun]

@@ -3,15 +3,12 @@
 import asyncio
 from typing import Final
 
-from chat.database import in_database
 from chat.delivery import bell
-from chat.delivery.log import Fenced
-from chat.runs import attempts
+from chat.runs import checkpoints
 from chat.runs.attempts import Attempt
 
 # Human eyes see 25 updates a second as one flow; every socket pays for each of them.
 DELTA_EVERY_S: Final = 0.04
-CHECKPOINT_EVERY_S: Final = 0.5
 ANSWER_CHARS_MAX: Final = 200_000
 
 
@@ -20,15 +17,13 @@ class AnswerTooLong(Exception):
 
 
 class AnswerText:
-    """Collects text, sends what waits every 40 ms and stores it at most twice a second."""
+    """Collects text, sends what waits every 40 ms and lets it be stored twice a second."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.text = attempt.text
         self._sent = len(attempt.text)
-        self._stored = len(attempt.text)
         self._flush: asyncio.TimerHandle | None = None
-        self._storing: asyncio.Task[None] | None = None
         self.lost = False
 
     def add(self, text: str) -> None:
@@ -59,24 +54,9 @@ class AnswerText:
             )
         )
         self._sent = len(self.text)
-        if self._storing is None:
-            self._storing = asyncio.create_task(self._store())
+        checkpoints.current().keep(self, stored=len(self.attempt.text))
 
-    async def close(self) -> None:
+    def close(self) -> None:
         """Stop storing; whoever ends the run writes the whole text itself."""
         self.flush()
-        if self._storing is not None:
-            self._storing.cancel()
-            await asyncio.wait({self._storing})
-
-    async def _store(self) -> None:
-        try:
-            while self._stored < len(self.text) and not self.lost:
-                text = self.text
-                await in_database(attempts.checkpoint, self.attempt, text)
-                self._stored = len(text)
-                await asyncio.sleep(CHECKPOINT_EVERY_S)
-        except Fenced:
-            self.lost = True
-        finally:
-            self._storing = None
+        checkpoints.current().drop(self)

@@ -20,7 +20,7 @@ from msgspec import UNSET, to_builtins
 
 from billing import services as billing
 from billing.errors import LimitReached
-from chat import services, turns
+from chat import questions, turns
 from chat.delivery import log
 from chat.delivery.log import Fenced
 from chat.models import Message, Role, Run, ToolCall, new_message_id
@@ -31,6 +31,7 @@ from chat.protocol.events import (
     CitationAdded,
     EventData,
     Fault,
+    LimitReachedEvent,
     MessageCompleted,
     MessageCreated,
     NewEvent,
@@ -39,9 +40,11 @@ from chat.protocol.events import (
     StoredEvent,
     ToolCompleted,
     ToolExecuting,
+    UsageUpdated,
 )
 from chat.protocol.frames import encode_value
 from chat.runs.lifecycle import ATTEMPTS_MAX, OPEN_CALLS, CallState, RunState
+from chat.usage import add_to_day
 
 logger = structlog.get_logger(__name__)
 
@@ -66,9 +69,10 @@ class Attempt:
     model: str
     # A stop was asked for while nobody worked on it.
     is_stopped: bool
-    # The text that finished steps of earlier attempts cover, and their model messages.
+    # The text that finished steps of earlier attempts cover, their model messages, their usage.
     text: str
     history: str
+    usage: dict[str, Any]
 
 
 def claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
@@ -100,9 +104,13 @@ def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
     }
     if not any(found.update(**values) for found in (fresh, lost, waited)):
         return None
-    run = Run.objects.select_related("thread", "user").get(public_id=run_id)
+    run = Run.objects.select_related("thread", "user", "question").get(public_id=run_id)
     text = run.partial_text[: run.history_length]
-    event: EventData = AgentStarted(model=model, trigger=run.trigger)  # type: ignore[arg-type]  # held by the column
+    event: EventData = AgentStarted(
+        model=model,
+        trigger=run.trigger,  # type: ignore[arg-type]  # held by the column
+        question_id=run.question.public_id,
+    )
     if run.attempt > 1:
         event = RunResumed(attempt=run.attempt, reason=_why_resumed(run))
     attempt = attempt_of(run, text=text)
@@ -130,13 +138,24 @@ def append(attempt: Attempt, text: str, data: Sequence[EventData]) -> list[Store
     )
 
 
-def checkpoint(attempt: Attempt, text: str, history: str | None = None) -> None:
-    """Store the text so far and, after a finished step, the model messages that made it."""
+def checkpoint(
+    attempt: Attempt, text: str, history: str | None = None, usage: dict[str, Any] | None = None
+) -> None:
+    """Store the text so far and, after a finished step, its model messages and the usage so far."""
     values: dict[str, Any] = {"partial_text": text, "lease_until": Now() + LEASE}
     if history is not None:
         values |= {"history": history, "history_length": len(text)}
+    if usage is not None:
+        values["usage"] = usage
     if not _mine(attempt).update(**values):
         raise Fenced
+
+
+def end_step(attempt: Attempt, text: str, *, history: str, usage: dict[str, Any]) -> None:
+    """Store what a finished step of a connected model made and used, and tell the usage."""
+    with transaction.atomic():
+        checkpoint(attempt, text, history, usage)
+        append(attempt, text, [UsageUpdated(usage=usage)])
 
 
 def begin_call(
@@ -190,14 +209,18 @@ def finish(
     *,
     status: RunStatus,
     text: str,
-    usage: dict[str, int],
+    usage: dict[str, Any],
     error: Fault | None = None,
 ) -> None:
-    """End the run: its message, its one `agent_completed`, its quota; raises Fenced when lost."""
+    """End the run: its message, its one `agent_completed`, its quota; raises Fenced when lost.
+
+    With the status `limit` the error names the limit.
+    """
+    now = timezone.now()
     with transaction.atomic():
         ended = _mine(attempt).update(
             state=RunState(status),
-            ended_at=timezone.now(),
+            ended_at=now,
             partial_text=text,
             usage=usage,
             error=None if error is None else to_builtins(error),
@@ -207,7 +230,9 @@ def finish(
         _append_end(attempt, status, text=text, usage=usage, error=error)
         _charge(attempt, status)
         turns.end(Run.objects.select_related("user").get(pk=attempt.run))
-        services.publish_thread_row(thread=attempt.thread, user_id=attempt.user_id)
+        # After every other row: what is locked last is never held while waiting for another.
+        add_to_day(user=attempt.user, model=attempt.model, told=usage, at=now)
+        questions.publish_thread_row(thread=attempt.thread, user_id=attempt.user_id)
 
 
 def _append_end(
@@ -215,10 +240,12 @@ def _append_end(
     status: RunStatus,
     *,
     text: str,
-    usage: dict[str, int],
+    usage: dict[str, Any],
     error: Fault | None,
 ) -> None:
     closing: list[EventData] = [*_close_calls(attempt, status)]
+    if status == "limit" and error is not None:
+        closing.append(LimitReachedEvent(limit=error.code, message=error.message))
     # Who stops before the first word gets no empty answer to look at.
     if status == "stopped" and not text and not ToolCall.objects.filter(run=attempt.run).exists():
         closing.append(_completed(status, None, usage, error))
@@ -258,6 +285,11 @@ def give_back(attempt: Attempt) -> None:
     _mine(attempt).update(lease_until=Now() - timedelta(seconds=1), handovers=F("handovers") + 1)
 
 
+def holds(attempt: Attempt) -> bool:
+    """Whether the run is still this attempt's."""
+    return _mine(attempt).exists()
+
+
 def renew_leases(attempts: Sequence[Attempt]) -> frozenset[str]:
     """Keep these runs; gives the ids of those that were asked to stop or are lost."""
     if not attempts:
@@ -285,6 +317,7 @@ def attempt_of(run: Run, *, text: str) -> Attempt:
         is_stopped=run.cancel_requested_at is not None,
         text=text,
         history=run.history,
+        usage=run.usage,
     )
 
 
@@ -337,7 +370,7 @@ def _citations(call_id: str, result: Any) -> list[EventData]:
 
 
 def _completed(
-    status: RunStatus, message_id: str | None, usage: dict[str, int], error: Fault | None
+    status: RunStatus, message_id: str | None, usage: dict[str, Any], error: Fault | None
 ) -> AgentCompleted:
     return AgentCompleted(
         status=status, message_id=message_id, usage=usage, error=UNSET if error is None else error
@@ -345,8 +378,8 @@ def _completed(
 
 
 def _charge(attempt: Attempt, status: RunStatus) -> None:
-    """A run that failed on our side costs nothing."""
-    if status in ("failed", "limit"):
+    """Whoever stops a run or asks for too much has had its work; one that failed costs nothing."""
+    if status == "failed":
         billing.release(key=attempt.run_id)
         return
     try:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Final
 
+from django.db.models import Q
 from django.utils import timezone
 from pydantic_ai.messages import (
     ModelMessage,
@@ -16,11 +17,10 @@ from pydantic_ai.messages import (
     UserPromptPart,
 )
 
-from accounts.models import User
-from billing.selectors import entitlements_of, usage_of
-from chat.agents.tools.registry import AccountFacts, Attachment
+from chat import paths
+from chat.agents.tools.registry import Attachment
 from chat.database import in_database
-from chat.models import File, Message, Role, Run
+from chat.models import File, Message, Run
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import TERMINAL
 
@@ -43,76 +43,51 @@ class Opening:
 
 def opening_of(attempt: Attempt) -> Opening:
     """The prompt and history of this attempt; a resumed one goes on after its last full step."""
-    question = _question_of(Run.objects.select_related("question").get(pk=attempt.run))
-    earlier = _earlier_turns(attempt, question)
+    question = Run.objects.select_related("question").get(pk=attempt.run).question
+    turns = paths.path_to(attempt.run)
+    earlier = _earlier_turns(turns[1:])
     own = list(ModelMessagesTypeAdapter.validate_json(attempt.history)) if attempt.history else []
-    asked = Message.objects.filter(
-        thread_id=attempt.thread, role=Role.USER, seq__lte=question.seq
-    ).order_by("-seq")[:TURNS_SHOWN_MAX]
-    files = File.objects.filter(message__thread_id=attempt.thread).order_by("-pk")
+    asked = [turn.question for turn in turns]
+    texts = dict(Message.objects.filter(pk__in=asked[:TURNS_SHOWN_MAX]).values_list("pk", "text"))
+    # A version of a question has the files of the first.
+    with_files = Q(message__in=asked) | Q(message__versions__in=asked)
+    files = File.objects.filter(with_files).distinct().order_by("-pk")
     return Opening(
         prompt=None if own else _prompt(question),
         history=[*earlier, *own],
         own=len(own),
         now=timezone.now(),
         attachments=[_attachment(file) for file in files[:ATTACHMENTS_SHOWN_MAX]],
-        texts=[message.text for message in asked],
+        texts=[texts[question] for question in asked[:TURNS_SHOWN_MAX]],
     )
 
 
-def account_facts(user: int) -> AccountFacts:
-    """Plan and usage of the user, as a tool may tell them."""
-    owner = User.objects.get(pk=user)
-    entitlements = entitlements_of(owner)
-    usage = {row.feature: row for row in usage_of(owner)}
-    runs = usage.get("runs_month")
-    return AccountFacts(
-        tier=entitlements.tier.value,
-        why=entitlements.why,
-        limits=dict(entitlements.limits),
-        used={name: row.used for name, row in usage.items()},
-        trial_ends_at=entitlements.trial.ends_at if entitlements.trial else None,
-        resets_at=runs.resets_at if runs else None,
-    )
-
-
-def _question_of(run: Run) -> Message:
-    return run.question or run.messages.get(role=Role.USER)
-
-
-def _earlier_turns(attempt: Attempt, question: Message) -> list[ModelMessage]:
-    """What was said before the question: of several answers to one, the newest counts."""
-    runs = (
-        Run.objects.filter(
-            thread_id=attempt.thread, pk__lt=attempt.run, state__in=sorted(TERMINAL), attempt__gt=0
-        )
-        .select_related("question")
-        .order_by("-pk")[:TURNS_SHOWN_MAX]
-    )
-    newest: dict[int, Run] = {}
-    for run in runs:
-        newest.setdefault(_question_of(run).pk, run)
-    newest.pop(question.pk, None)
-    turns: list[ModelMessage] = []
-    for run in reversed(newest.values()):
-        turns += _turn(run)
-    return turns
+def _earlier_turns(turns: Sequence[paths.Turn]) -> list[ModelMessage]:
+    """What was said on this branch before the question; the newest first in `turns`."""
+    shown = [turn.run for turn in turns[:TURNS_SHOWN_MAX]]
+    begun = Run.objects.filter(pk__in=shown, state__in=sorted(TERMINAL), attempt__gt=0)
+    runs = {run.pk: run for run in begun.select_related("question__version_of")}
+    earlier: list[ModelMessage] = []
+    for run in reversed(shown):
+        if run in runs:
+            earlier += _turn(runs[run])
+    return earlier
 
 
 def _turn(run: Run) -> list[ModelMessage]:
     if run.state == "completed" and run.history:
         return list(ModelMessagesTypeAdapter.validate_json(run.history))
     # A turn that was cut off may hold half a tool call, which providers refuse.
-    question = _question_of(run)
     answer = run.partial_text or "(no answer)"
     return [
-        ModelRequest(parts=[UserPromptPart(content=_prompt(question))]),
+        ModelRequest(parts=[UserPromptPart(content=_prompt(run.question))]),
         ModelResponse(parts=[TextPart(content=answer)]),
     ]
 
 
 def _prompt(question: Message) -> str:
-    names = [f"[attached file: {file.name}, {file.bytes} bytes]" for file in question.files.all()]
+    files = (question.version_of or question).files.all()
+    names = [f"[attached file: {file.name}, {file.bytes} bytes]" for file in files]
     return "\n".join([question.text, *names])
 
 

@@ -63,7 +63,9 @@ def drop_orphaned_jobs() -> None:
 
 def _abandoned() -> QuerySet[Run]:
     pending = ProcrastinateJob.objects.filter(id=OuterRef("job_id"), status="todo")
-    ahead = Run.objects.filter(thread=OuterRef("thread"), ended_at=None, pk__lt=OuterRef("pk"))
+    ahead = Run.objects.filter(
+        turns.ahead_of(OuterRef("pk"), OuterRef("precedence")), thread=OuterRef("thread")
+    )
     lost = Q(state=RunState.RUNNING, lease_until__lt=Now())
     # Whoever waits for a place of the user's plan is begun by the run that frees it.
     busy = Run.objects.filter(user=OuterRef("user"), ended_at=None, job_id__isnull=False).exclude(

@@ -22,6 +22,7 @@ from pydantic_ai.messages import (
     TextPartDelta,
     ThinkingPart,
 )
+from pydantic_ai.usage import RunUsage
 
 from chat.agents.faults import ModelFault, provider_faults
 from chat.agents.models import LIMITS, ModelChoice, build_agent
@@ -30,11 +31,13 @@ from chat.database import in_database
 from chat.delivery.log import Fenced
 from chat.models import ToolCall as CallRow
 from chat.protocol.events import AgentThinking, EventData, Fault, RunStatus, ToolProgress
-from chat.runs import attempts, prompts, waiting
+from chat.runs import account, attempts, prompts, waiting
 from chat.runs.answer import AnswerText, AnswerTooLong
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import CallState
+from chat.runs.usage import usage_of
 from chat.search import FoundMessage, messages_with
+from chat.usage import Usage, usage_from
 
 logger = structlog.get_logger(__name__)
 
@@ -75,7 +78,10 @@ class Runner:
         self.attempt = attempt
         self.choice = choice
         self.answer = AnswerText(attempt)
-        self.usage: dict[str, int] = {}
+        # By steps that earlier attempts finished, until this one has finished some of its own.
+        self.usage: Usage = usage_from(attempt.usage)
+        self._worked_before_ms = self.usage.elapsed_ms
+        self._began_s = time.monotonic()
 
     async def run(self) -> None:
         """Answer, and end the run whatever happens; a cancellation is the caller's to explain."""
@@ -88,7 +94,7 @@ class Runner:
             async with asyncio.timeout(RUN_TIMEOUT_S):
                 await self._answer()
         except AwaitsApproval:
-            await self.answer.close()
+            self.answer.close()
             return
         except TimeoutError:
             status, error = "failed", TIMED_OUT
@@ -97,10 +103,10 @@ class Runner:
         except CallInterrupted:
             status, error = "failed", NOT_REPLAYABLE
         except ModelFault as fault:
-            status = "failed"
+            status = "limit" if fault.is_limit else "failed"
             error = Fault(code=fault.code, message=fault.message, retryable=fault.retryable)
         except (asyncio.CancelledError, Fenced, DatabaseError):
-            await self.answer.close()
+            self.answer.close()
             raise
         except Exception:  # the outermost loop of a run: whatever it was, the user gets an end
             logger.exception("run failed")
@@ -108,13 +114,13 @@ class Runner:
         await self.finish(status, error)
 
     async def finish(self, status: RunStatus, error: Fault | None = None) -> None:
-        await self.answer.close()
+        self.answer.close()
         await in_database(
             attempts.finish,
             self.attempt,
             status=status,
             text=self.answer.text,
-            usage=self.usage,
+            usage=msgspec.structs.replace(self.usage, elapsed_ms=self._elapsed_ms()).told(),
             error=error,
         )
 
@@ -130,14 +136,21 @@ class Runner:
                 message_history=opening.history,
                 deps=self._context(opening),
                 usage_limits=LIMITS,
+                # What earlier attempts asked the model counts towards the limit.
+                usage=RunUsage(requests=self.usage.requests),
             ) as agent_run:
-                async for node in agent_run:
-                    if Agent.is_model_request_node(node):
-                        async with node.stream(agent_run.ctx) as stream:
-                            await self._stream(stream)
-                    elif Agent.is_call_tools_node(node):
-                        # The model's answer is complete: from here a later attempt can go on.
-                        await self._checkpoint(agent_run, opening)
+                try:
+                    await self._steps(agent_run, opening)
+                finally:
+                    self._count(agent_run, opening)
+
+    async def _steps(self, agent_run: AgentRun[ToolContext, str], opening: prompts.Opening) -> None:
+        async for node in agent_run:
+            if Agent.is_model_request_node(node):
+                async with node.stream(agent_run.ctx) as stream:
+                    await self._stream(stream)
+            elif Agent.is_call_tools_node(node):
+                # The model's answer is complete: from here a later attempt can go on.
                 await self._checkpoint(agent_run, opening)
 
     async def _stream(self, stream: AsyncIterable[Any]) -> None:
@@ -157,20 +170,31 @@ class Runner:
     async def _checkpoint(
         self, agent_run: AgentRun[ToolContext, str], opening: prompts.Opening
     ) -> None:
-        new = agent_run.all_messages()[len(opening.history) - opening.own :]
-        used = agent_run.usage
-        # The built-in assistant is no language model: it has no tokens to count.
-        self.usage = (
-            {}
-            if self.choice.builtin
-            else {
-                "requests": used.requests,
-                "input_tokens": used.input_tokens,
-                "output_tokens": used.output_tokens,
-            }
-        )
+        asked_before = self.usage.requests
+        new = self._count(agent_run, opening)
         self.answer.flush()
-        await in_database(attempts.checkpoint, self.attempt, self.answer.text, dump_messages(new))
+        # What a step used is told once: the last checkpoint often follows no further request.
+        store = attempts.end_step if self.usage.requests > asked_before else attempts.checkpoint
+        await in_database(
+            store,
+            self.attempt,
+            self.answer.text,
+            history=dump_messages(new),
+            usage=self.usage.told(),
+        )
+
+    def _count(
+        self, agent_run: AgentRun[ToolContext, str], opening: prompts.Opening
+    ) -> list[ModelMessage]:
+        """Sum up what the run has used so far; gives the messages that it made."""
+        own = agent_run.all_messages()[len(opening.history) - opening.own :]
+        # The built-in assistant is no language model: it has no tokens to count.
+        counted = [] if self.choice.builtin else own
+        self.usage = usage_of(counted, elapsed_ms=self._elapsed_ms())
+        return own
+
+    def _elapsed_ms(self) -> int:
+        return self._worked_before_ms + int((time.monotonic() - self._began_s) * 1000)
 
     async def _emit(self, *data: EventData) -> None:
         self.answer.flush()
@@ -201,7 +225,7 @@ class Runner:
         )
 
     async def _account(self) -> Any:
-        return await in_database(prompts.account_facts, self.attempt.user)
+        return await in_database(account.account_facts, self.attempt.user)
 
     async def _around(
         self, call_id: str, tool: Tool, args: dict[str, JsonValue], call: Call

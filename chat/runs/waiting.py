@@ -50,7 +50,10 @@ def ask(
 
 
 def begin_approved(attempt: Attempt, text: str, call: ToolCall) -> Any:
-    """Begin a call that the user allowed; gives its arguments as they were decided."""
+    """Begin a call that the user allowed; gives its arguments as they were decided.
+
+    Raises Fenced when the run is another's by now, who may have begun it.
+    """
     args = msgspec.json.decode(call.args)
     with transaction.atomic():
         begun = ToolCall.objects.filter(pk=call.pk, status=CallState.APPROVED).update(
@@ -59,6 +62,8 @@ def begin_approved(attempt: Attempt, text: str, call: ToolCall) -> Any:
         if begun:
             executing = ToolExecuting(call_id=call.call_id, tool_name=call.tool_name, args=args)
             attempts.append(attempt, text, [executing])
+        elif not attempts.holds(attempt):
+            raise Fenced
     return args
 
 

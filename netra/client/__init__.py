@@ -13,7 +13,15 @@ from netra.client.errors import (
     SignInFailed,
 )
 from netra.client.frames import Account, Ack, Event, FileRef, Message, Services, Trial, User
-from netra.client.outbox import Outbox, PendingSend, PendingStop
+from netra.client.outbox import Outbox
+from netra.client.pending import (
+    PendingDecision,
+    PendingEdit,
+    PendingRegenerate,
+    PendingSend,
+    PendingStop,
+    PendingSwitch,
+)
 from netra.client.session import sign_in
 from netra.client.thread import Thread
 
@@ -33,8 +41,12 @@ __all__ = [
     "OutboxFull",
     "OutboxUnreadable",
     "Overtaken",
+    "PendingDecision",
+    "PendingEdit",
+    "PendingRegenerate",
     "PendingSend",
     "PendingStop",
+    "PendingSwitch",
     "Refused",
     "Services",
     "SignInFailed",

@@ -14,8 +14,17 @@ from netra.client.errors import Closed, Overtaken, Refused
 from netra.client.frames import Account, Ack, Event, Services, User
 from netra.client.line import Line
 from netra.client.news import News
-from netra.client.outbox import Outbox, Pending, PendingDecision, PendingSend, PendingStop
+from netra.client.outbox import Outbox
 from netra.client.outbox_file import OutboxFile
+from netra.client.pending import (
+    Pending,
+    PendingDecision,
+    PendingEdit,
+    PendingRegenerate,
+    PendingSend,
+    PendingStop,
+    PendingSwitch,
+)
 from netra.client.thread import Thread
 
 logger = logging.getLogger(__name__)
@@ -128,8 +137,9 @@ class ChatClient:
     ) -> Ack:
         """Send a message, into a new thread without `thread_id`; gives its final answer.
 
-        It is sent again after each reconnect until it is answered, once stored whatever happens.
-        Who stops waiting does not take it back. Raises Refused, OutboxFull, Closed.
+        With the mode interrupt it stops the active run and goes before all that wait. It is sent
+        again after each reconnect until it is answered, once stored whatever happens. Who stops
+        waiting does not take it back. Raises Refused, OutboxFull, Closed.
         """
         send = PendingSend(
             client_id=client_id or new_client_id(),
@@ -144,11 +154,32 @@ class ChatClient:
 
     async def stop(self, run_id: str) -> Ack:
         """Ask a run to stop; its `agent_completed` follows. Raises Refused, OutboxFull, Closed."""
-        stop = PendingStop(client_id=new_client_id(), run_id=run_id)
-        self._require_open()
-        self._outbox.add(stop)
-        self._line.turn.set()
-        return await self.answer_to(stop.client_id)
+        return await self._ask(PendingStop(client_id=new_client_id(), run_id=run_id))
+
+    async def edit(self, message_id: str, text: str) -> Ack:
+        """Give a message another text: in place while it waits, else as a version beside it.
+
+        A version is a new message with a new run, and its branch is shown; the answer names both.
+        Raises Refused, OutboxFull, Closed.
+        """
+        edit = PendingEdit(client_id=new_client_id(), message_id=message_id, text=text)
+        _check(edit)
+        return await self._ask(edit)
+
+    async def regenerate(self, run_id: str) -> Ack:
+        """Answer the question of a run once more, and show that; the answer names the new run.
+
+        Raises Refused (`not_ended` while the run goes on), OutboxFull, Closed.
+        """
+        return await self._ask(PendingRegenerate(client_id=new_client_id(), run_id=run_id))
+
+    async def switch(self, *, run_id: str | None = None, message_id: str | None = None) -> Ack:
+        """Show the branch through an answer, or instead a question, that was added to last.
+
+        The answer names the run in which it ends. Raises Refused, OutboxFull, Closed.
+        """
+        switch = PendingSwitch(client_id=new_client_id(), run_id=run_id, message_id=message_id)
+        return await self._ask(switch)
 
     async def approve(
         self, run_id: str, call_id: str, *, args: dict[str, Any] | None = None
@@ -170,6 +201,9 @@ class ChatClient:
             decision=decision,
             args=args,
         )
+        return await self._ask(pending)
+
+    async def _ask(self, pending: Pending) -> Ack:
         self._require_open()
         self._outbox.add(pending)
         self._line.turn.set()
@@ -302,10 +336,10 @@ def new_client_id() -> str:
     return secrets.token_hex(12)
 
 
-def _check(send: PendingSend) -> None:
+def _check(pending: PendingSend | PendingEdit) -> None:
     """Refuse what no server could take; a frame that is much too large would cost the socket."""
     try:
-        size = len(send.frame().encode())
+        size = len(pending.frame().encode())
     except UnicodeEncodeError:
         raise Refused("text_invalid", "A message cannot hold half a character.") from None
     if size > FRAME_BYTES_MAX:

@@ -142,6 +142,10 @@ def _message(fields: _Fields) -> Message:
         seq=fields.integer("seq"),
         ts=fields.text("ts"),
         files=fields.each("files", _file) if fields.has("files") else (),
+        after_run_id=fields.text_or_none("after_run_id"),
+        question_id=fields.text_or_none("question_id"),
+        versions=fields.texts("versions") if fields.has("versions") else (),
+        answers=fields.texts("answers") if fields.has("answers") else (),
     )
 
 
@@ -210,7 +214,7 @@ def _snapshot(fields: _Fields) -> Snapshot:
         thread_id=fields.text("thread_id"),
         seq=fields.integer("seq"),
         messages=fields.each("messages", _message),
-        more=fields.flag("more"),
+        tip=fields.text_or_none("tip"),
         active_run=None
         if active is None
         else ActiveRun(

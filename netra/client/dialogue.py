@@ -31,6 +31,7 @@ from netra.client.frames import (
     Welcome,
 )
 from netra.client.outbox import Outbox
+from netra.client.pending import PendingEdit, PendingSend
 
 # More than two heartbeats without a frame: the server, or the way to it, is dead.
 SILENCE_S_MAX: Final = 60.0
@@ -286,13 +287,18 @@ class Dialogue:
         return isinstance(client_id, str) and self.outbox.holds(client_id)
 
     def _take_ack(self, ack: Ack, now: float) -> None:
+        answered = self.outbox.pending_as(ack.client_id)
         if not self.outbox.take_answer(ack, now):
             return
         self._news.add(ack.client_id)
         if ack.seq is None:
             return
-        self.followings.adopt(ack.thread_id, after_seq=ack.seq - 1, now=now)
-        self.followings.take_ack(ack, now)
+        if isinstance(answered, PendingSend | PendingEdit):
+            # The server follows a thread for whoever says something in it, and only then.
+            self.followings.adopt(ack.thread_id, after_seq=ack.seq - 1, now=now)
+            self.followings.take_ack(ack, now)
+        else:
+            self.followings.hear_of(ack.thread_id, ack.seq, now)
         self._news.add(ack.thread_id)
 
     def _take_problem(self, problem: Problem, now: float) -> None:

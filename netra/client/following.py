@@ -107,7 +107,7 @@ class Following:
             self._is_answered = True
 
     def sent(self, now: float) -> None:
-        """A message of ours was acknowledged, whose event may be on its way."""
+        """A frame of ours was acknowledged, whose event may be on its way."""
         if self.thread.lack is Lack.NEWS:
             self._moved_at = now
 

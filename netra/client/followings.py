@@ -143,6 +143,15 @@ class Followings:
         following.sent(now)
         self._note(following)
 
+    def hear_of(self, thread_id: str, seq: int, now: float) -> None:
+        """The answer to a frame of ours says how far the thread is."""
+        following = self._by_id.get(thread_id)
+        if following is None:
+            return
+        following.thread.hear_head(seq)
+        following.sent(now)
+        self._note(following)
+
     def take_refusal(self, refused: Refused, now: float, *, thread_id: str | None) -> str | None:
         """Take the refusal of a `subscribe`; gives the thread it was about, if it was one."""
         following = self._meant_by(thread_id)

@@ -26,7 +26,13 @@ class FileRef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Message:
-    """`status` is stored for a user's message; else how the run that wrote it stands."""
+    """`status` is stored for a user's message; else how the run that wrote it stands.
+
+    `run_id` is the run that wrote it, or that answers it on the shown branch. A question has
+    `after_run_id`, the run whose answer it follows (None for a thread's first), an answer has
+    `question_id`. Where there are several, oldest first and with itself: `versions` of a question
+    by message, of an answer by run, and `answers`, the same runs, of the question.
+    """
 
     message_id: str
     role: str
@@ -36,6 +42,10 @@ class Message:
     seq: int
     ts: str
     files: tuple[FileRef, ...] = ()
+    after_run_id: str | None = None
+    question_id: str | None = None
+    versions: tuple[str, ...] = ()
+    answers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,7 +108,7 @@ class Ready:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ack:
-    """The answer to a send or a stop; after a stop `message_id` and `seq` are None."""
+    """The answer to a frame; `message_id` and `seq` are None where it stored nothing."""
 
     client_id: str
     message_id: str | None
@@ -130,7 +140,8 @@ class Snapshot:
     thread_id: str
     seq: int
     messages: tuple[Message, ...]
-    more: bool
+    # The run in which the branch of `messages` ends.
+    tip: str | None
     active_run: ActiveRun | None
     queued_run_ids: tuple[str, ...]
 

@@ -1,12 +1,12 @@
 """Frames that want a final answer: each is sent, over any number of sockets, until it has one."""
 
-import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Final
 
 from netra.client.errors import OutboxFull, Refused
 from netra.client.frames import Ack, Problem
+from netra.client.pending import Pending, PendingSend
 
 # A frame the server asks to have again goes out at most so often; with the server's 2 s between
 # two tries that outlasts a restart of its database.
@@ -17,71 +17,6 @@ POSTPONED_S_MAX: Final = 3600.0
 ANSWERS_KEPT_MAX: Final = 1000
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingSend:
-    """A message that the server has not answered yet.
-
-    `user_id` is whose it is, None until the first connection tells who the user is: what one user
-    wrote is never sent as another.
-    """
-
-    client_id: str
-    text: str
-    thread_id: str | None = None
-    mode: str = "queue"
-    files: tuple[str, ...] = ()
-    user_id: str | None = None
-
-    def frame(self) -> str:
-        fields: dict[str, Any] = {
-            "type": "send",
-            "client_id": self.client_id,
-            "thread_id": self.thread_id,
-            "text": self.text,
-            "mode": self.mode,
-        }
-        if self.files:
-            fields["files"] = self.files
-        return json.dumps(fields, ensure_ascii=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingStop:
-    """A run to be stopped; of no use to a later life of the program, so it is not stored."""
-
-    client_id: str
-    run_id: str
-    user_id: str | None = None
-
-    def frame(self) -> str:
-        return json.dumps({"type": "stop", "client_id": self.client_id, "run_id": self.run_id})
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class PendingDecision:
-    """What is decided about a tool call; not stored either, since another device may decide."""
-
-    client_id: str
-    run_id: str
-    call_id: str
-    decision: str
-    args: dict[str, Any] | None = None
-    user_id: str | None = None
-
-    def frame(self) -> str:
-        fields: dict[str, Any] = {
-            "type": "approve",
-            "client_id": self.client_id,
-            "run_id": self.run_id,
-            "call_id": self.call_id,
-            "decision": self.decision,
-        }
-        if self.args is not None:
-            fields["args"] = self.args
-        return json.dumps(fields, ensure_ascii=False)
-
-
-Pending = PendingSend | PendingStop | PendingDecision
 Answer = Ack | Refused
 
 
@@ -143,6 +78,11 @@ class Outbox:
     def withdraw(self, client_id: str) -> None:
         self._entries.pop(client_id, None)
         self.version += 1
+
+    def pending_as(self, client_id: str) -> Pending | None:
+        """What waits with this id; None when nothing does."""
+        entry = self._entries.get(client_id)
+        return None if entry is None else entry.pending
 
     def holds(self, client_id: str) -> bool:
         return client_id in self._entries

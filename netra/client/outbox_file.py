@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from netra.client.errors import OutboxUnreadable
-from netra.client.outbox import PendingSend
+from netra.client.pending import PendingSend
 
 VERSION: Final = 1
 

@@ -1,18 +1,16 @@
-"""One thread as its frames tell it: each event once and in order, messages, texts of runs."""
+"""One thread as its frames tell it: each event once and in order, its branch, texts of runs."""
 
 from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from enum import Enum, auto
 from itertools import islice
-from typing import Any, Final
+from typing import Final
 
-from netra.client.decoding import Malformed, file_refs
+from netra.client.branches import Branches
 from netra.client.frames import Ack, Delta, Event, Message, Snapshot
 from netra.client.run import Run
 
-# What one followed thread may hold of a program's memory, beside its events.
-MESSAGES_KEPT_MAX: Final = 1000
+# What one followed thread may hold of a program's memory, beside its events and messages.
 RUNS_KEPT_MAX: Final = 1000
 
 
@@ -38,13 +36,10 @@ class Thread:
         # The highest seq the server is known to have.
         self.head = 0
         self.snapshot_seq: int | None = None
-        self.more = False
         self._events: deque[Event] = deque(maxlen=events_kept)
-        self._messages: dict[str, Message] = {}
+        self._branches = Branches()
         self._runs: dict[str, Run] = {}
         self._holes: set[str] = set()
-        # Runs of messages whose ack was quicker than their event, by message.
-        self._acked: dict[str, str] = {}
         self._torn_at = 0
         self._misfits = False
 
@@ -54,8 +49,17 @@ class Thread:
 
     @property
     def messages(self) -> tuple[Message, ...]:
-        """The messages known, oldest first; `more` says that older ones are stored."""
-        return tuple(sorted(self._messages.values(), key=lambda message: message.seq))
+        """The messages of the shown branch, in its order; `more` says that it begins earlier."""
+        return self._branches.messages
+
+    @property
+    def more(self) -> bool:
+        return self._branches.lead is not None
+
+    @property
+    def tip(self) -> str | None:
+        """The run in which the shown branch ends; None while that is not known, and without one."""
+        return self._branches.tip
 
     @property
     def active_run_id(self) -> str | None:
@@ -86,7 +90,7 @@ class Thread:
 
     @property
     def lack(self) -> Lack | None:
-        if self.seq is None or self._misfits:
+        if self.seq is None or self._misfits or self._branches.is_torn:
             return Lack.SNAPSHOT
         if self.seq < self._torn_at:
             return Lack.EVENTS
@@ -130,6 +134,9 @@ class Thread:
         was_unknown = asked_after is not None and snapshot.seq < asked_after
         if self.seq is not None and snapshot.seq < self.seq and not was_unknown:
             return False
+        if self._branches.is_torn or snapshot.seq != self.seq:
+            # What was known of other branches may have changed since.
+            self._branches = Branches()
         if self.seq is None or snapshot.seq > self.seq:
             self._events.clear()
         while self._events and self._events[-1].seq > snapshot.seq:
@@ -138,21 +145,16 @@ class Thread:
         self._torn_at = 0
         self._misfits = False
         self._holes.clear()
-        self.more = snapshot.more
-        self._messages = {message.message_id: message for message in snapshot.messages}
+        self._branches.take_snapshot(snapshot)
         self._runs = self._runs_after(snapshot)
         return True
 
     def take_ack(self, ack: Ack) -> None:
-        """Learn from the answer to one of our sends which run answers the message."""
+        """Learn from the answer to a send or an edit of ours which run answers the message."""
         self.hear_head(ack.seq or 0)
         if ack.message_id is None or ack.run_id is None:
             return
-        if ack.message_id in self._messages:
-            self._attach(ack.message_id, ack.run_id)
-        else:
-            self._acked[ack.message_id] = ack.run_id
-            _bound(self._acked, RUNS_KEPT_MAX)
+        self._branches.take_ack(ack.message_id, ack.run_id)
         if not ack.duplicate:
             # The run of a repeated send may have ended long ago, and its events been applied.
             self._run(ack.run_id, status="queued")
@@ -178,44 +180,14 @@ class Thread:
 
     def _apply(self, event: Event) -> None:
         self._events.append(event)
-        if event.type == "message_created":
-            self._add_message(event)
+        self._branches.take_event(event)
         if event.run_id is None:
             return
         run = self._run(event.run_id)
-        if event.type == "run_queued":
-            self._attach(str(event.data.get("message_id")), run.run_id)
         if not run.take_event(event):
             self._misfits = True
         if run.is_whole or run.has_ended:
             self._holes.discard(run.run_id)
-        if event.type == "agent_completed" and run.message_id in self._messages:
-            message = self._messages[run.message_id]
-            self._messages[run.message_id] = replace(message, status=run.status)
-
-    def _add_message(self, event: Event) -> None:
-        data = event.data
-        try:
-            files = file_refs(data)
-        except Malformed:
-            files = ()
-        message_id = str(data.get("message_id"))
-        self._messages[message_id] = Message(
-            message_id=message_id,
-            role=str(data.get("role")),
-            text=str(data.get("text", "")),
-            run_id=event.run_id or self._acked.pop(message_id, None),
-            status="stored" if event.run_id is None else "running",
-            seq=event.seq,
-            ts=event.ts,
-            files=files,
-        )
-        self.more |= _bound(self._messages, MESSAGES_KEPT_MAX)
-
-    def _attach(self, message_id: str, run_id: str) -> None:
-        message = self._messages.get(message_id)
-        if message is not None:
-            self._messages[message_id] = replace(message, run_id=run_id)
 
     def _run(self, run_id: str, *, status: str = "running") -> Run:
         run = self._runs.get(run_id)
@@ -230,11 +202,3 @@ class Thread:
             forgotten = next(ended, next(iter(self._runs)))
             self._holes.discard(forgotten)
             del self._runs[forgotten]
-
-
-def _bound(mapping: dict[str, Any], limit: int) -> bool:
-    """Drop the oldest beyond `limit`; answers whether one was."""
-    if len(mapping) <= limit:
-        return False
-    mapping.pop(next(iter(mapping)))
-    return True

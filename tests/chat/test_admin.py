@@ -36,18 +36,19 @@ def talk(user: User, number: int) -> Thread:
     """A thread with a message, a run, its events, a tool call and a file."""
     now = timezone.now()
     thread = Thread.objects.create(user=user, title=f"Budget {number}", head=3)
+    message = Message.objects.create(
+        thread=thread, user=user, role=Role.USER, text="Where does it go? " * 20, seq=1
+    )
     run = Run.objects.create(
         thread=thread,
         user=user,
+        question=message,
         state=RunState.FAILED,
         attempt=1,
         model="builtin",
         error={"code": "model_failed", "message": "It did not answer.", "retryable": True},
         started_at=now,
         ended_at=now + timedelta(seconds=75),
-    )
-    message = Message.objects.create(
-        thread=thread, user=user, run=run, role=Role.USER, text="Where does it go? " * 20, seq=1
     )
     File.objects.create(user=user, message=message, name="usage.csv", bytes=2048)
     ToolCall.objects.create(run=run, call_id="call-1", tool_name="calculate", args="{}")
@@ -99,7 +100,13 @@ def test_a_page_with_fifty_rows_below_costs_as_many_queries_as_one_with_five(
     def add(begin: int, end: int) -> None:
         ended = timezone.now()
         made = [
-            Run(thread=thread, user=ada, state=RunState.STOPPED, ended_at=ended)
+            Run(
+                thread=thread,
+                user=ada,
+                question=run.question,
+                state=RunState.STOPPED,
+                ended_at=ended,
+            )
             for _ in range(begin, end)
         ]
         Run.objects.bulk_create(made)
@@ -156,7 +163,7 @@ def test_an_unknown_id_finds_nothing(operator: Client, ada: User) -> None:
 def test_the_list_of_threads_tells_what_runs(operator: Client, ada: User) -> None:
     talk(ada, 1)
     running = talk(ada, 2)
-    Run.objects.create(thread=running, user=ada)
+    Run.objects.create(thread=running, user=ada, question=running.messages.get())
     response = operator.get("/admin/chat/thread/", {"running": "1"})
     assert [thread.pk for thread in response.context["cl"].result_list] == [running.pk]
     assert 'alt="True"' in response.content.decode()
@@ -166,7 +173,7 @@ def test_the_list_of_threads_tells_what_runs(operator: Client, ada: User) -> Non
 
 def test_runs_are_found_by_state_and_by_day(operator: Client, ada: User) -> None:
     failed = talk(ada, 1).runs.get()
-    waiting = Run.objects.create(thread=failed.thread, user=ada)
+    waiting = Run.objects.create(thread=failed.thread, user=ada, question=failed.question)
     long_ago = timezone.now() - timedelta(days=40)
     Run.objects.filter(pk=waiting.pk).update(created_at=long_ago)
 

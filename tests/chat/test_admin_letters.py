@@ -122,7 +122,7 @@ def test_what_cannot_be_replayed_is_told_with_its_reason(operator: Client, user:
     letters = kept(user, Ping()), kept(user, Stop(client_id="c-2", run_id=RunID.new()))
     answer = operator.post(LIST, chosen("replay", *letters, confirmed="yes"), follow=True)
     page = answer.content.decode()
-    assert "only messages and stops are done again" in page
+    assert "further answers and stops are done again" in page
     assert "it failed again with RunNotFound" in page
     assert set(DeadLetter.objects.values_list("state", flat=True)) == {LetterState.WAITING}
     assert LogEntry.objects.count() == 2

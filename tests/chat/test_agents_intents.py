@@ -33,8 +33,7 @@ from chat.agents.usage.report import Focus
 
 def signs_of(text: str, *, has_data: bool = False) -> Signs:
     """What the assistant knows beside the words, from the real price list and handbook."""
-    best = handbook().quote(text[:400], limit=1)
-    covered = best[0].coverage if best and best[0].is_telling else 0
+    covered = handbook().covers(text[:400])
     return Signs(has_data=has_data, names_model=bool(models_in(text)), covered=covered)
 
 

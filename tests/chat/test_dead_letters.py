@@ -9,7 +9,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
-from chat import dead_letters, services
+from chat import branches, dead_letters, services
 from chat.database import in_database
 from chat.dead_letters import (
     AlreadyResolved,
@@ -23,7 +23,16 @@ from chat.dead_letters import (
     replay,
 )
 from chat.models import DeadLetter, LetterState, Message, Run
-from chat.protocol.frames import AnyClientFrame, Ping, Send, Stop, Subscribe, decode
+from chat.protocol.frames import (
+    AnyClientFrame,
+    Edit,
+    Ping,
+    Regenerate,
+    Send,
+    Stop,
+    Subscribe,
+    decode,
+)
 from chat.runs.lifecycle import RunState
 from chat.services import Outgoing
 from netra import env
@@ -154,7 +163,7 @@ def test_a_replay_stores_the_message_once_the_cause_is_gone(user: User, operator
     replay(letter=letter, actor=operator)
     message = Message.objects.get()
     assert (message.user, message.text, message.client_id) == (user, POISON, "c-1")
-    assert message.run is not None
+    assert message.answers.count() == 1
     assert (letter.state, letter.resolved_by) == (LetterState.REPLAYED, operator)
     assert letter.outcome == f"Stored as {message.public_id} in {message.thread.public_id}."
 
@@ -207,6 +216,24 @@ def test_a_replayed_stop_stops_the_run(user: User, operator: User) -> None:
     replay(letter=letter, actor=operator)
     assert letter.outcome == f"{run_id} was asked to stop."
     assert Run.objects.get().state == RunState.STOPPED
+
+
+def test_a_replayed_edit_and_a_replayed_further_answer_are_done_once(
+    user: User, operator: User
+) -> None:
+    first = posted(user)
+    edit = Edit(client_id="c-2", message_id=first.message_id, text="a text that breaks nothing")
+    letter = kept(user, edit)
+    replay(letter=letter, actor=operator)
+    assert letter.outcome == f"{first.message_id} in {first.thread_id} has the new text."
+    assert Message.objects.get().text == edit.text
+
+    services.stop_run(user=user, run_id=first.run_id)
+    letter = kept(user, Regenerate(client_id="c-3", run_id=first.run_id))
+    replay(letter=letter, actor=operator)
+    again = Run.objects.latest("pk")
+    assert letter.outcome == f"{again.public_id} answers the question once more."
+    assert branches.answer_again(user=user, client_id="c-3", run_id=first.run_id).duplicate
 
 
 def test_a_failed_replay_tells_the_new_error(user: User, operator: User) -> None:

@@ -8,7 +8,7 @@ from django.db import connection, transaction
 from accounts.models import User
 from chat.delivery import log
 from chat.delivery.log import Fenced
-from chat.models import Event, Run, Thread
+from chat.models import Event, Message, Role, Run, Thread
 from chat.protocol.events import AgentThinking, NewEvent, encode_events
 from chat.runs.lifecycle import RunState
 
@@ -79,7 +79,10 @@ def test_sixteen_writers_leave_no_gap_and_no_duplicate(thread: Thread) -> None:
 
 @pytest.mark.django_db
 def test_only_the_attempt_that_holds_the_run_may_append(thread: Thread, user: User) -> None:
-    run = Run.objects.create(thread=thread, user=user, state=RunState.RUNNING, attempt=2)
+    question = Message.objects.create(thread=thread, user=user, role=Role.USER, text="?", seq=1)
+    run = Run.objects.create(
+        thread=thread, user=user, question=question, state=RunState.RUNNING, attempt=2
+    )
 
     def write(attempt: int) -> int:
         stored = log.append_fenced(

@@ -7,12 +7,15 @@ are kept as they came, and faults happen on the socket. Usable from any thread o
         fake.will(Say("Hello"), CallTool("calculate", {"expression": "1+1"}), Say("2"))
         ...  # a client with fake.url
         fake.requests[0].body["messages"]
+
+Several conversations at a time have scripts of their own: `fake.will(Say("Hi"), to="greeting")`
+answers the requests whose last question has that word in it.
 """
 
 import asyncio
 import json
 import threading
-from collections import deque
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -29,15 +32,18 @@ class Say:
     thinking: str = ""
     pause_s: float = 0.0
     finish: str | None = "stop"
+    # Of the prompt's tokens, those that the provider says it had read before.
+    cached_tokens: int = 0
 
 
 @dataclass(frozen=True)
 class CallTool:
-    """Stream a call of a tool, its arguments in two pieces."""
+    """Stream a call of a tool, its arguments in two pieces, after a text if there is one."""
 
     name: str
     arguments: Mapping[str, Any] | str
     call_id: str = "call_fake_1"
+    text: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,6 +89,13 @@ class Request:
     headers: Mapping[str, str]
     body: Mapping[str, Any]
 
+    @property
+    def question(self) -> str:
+        """The last thing that the user said."""
+        messages = self.body.get("messages", ())
+        said = [str(one["content"]) for one in messages if one["role"] == "user"]
+        return said[-1] if said else ""
+
 
 class FakeOpenAI:
     """The server; it answers each request with the next scripted answer, in a thread of its own."""
@@ -90,7 +103,9 @@ class FakeOpenAI:
     def __init__(self) -> None:
         self.requests: list[Request] = []
         self.client_left = threading.Event()
-        self._answers: deque[Answer] = deque()
+        # By the word in the question that they are for; those for any question have none.
+        self._answers: defaultdict[str, deque[Answer]] = defaultdict(deque)
+        self._left: list[Request] = []
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._started = threading.Event()
@@ -102,9 +117,17 @@ class FakeOpenAI:
     def url(self) -> str:
         return f"http://127.0.0.1:{self._port}/v1"
 
-    def will(self, *answers: Answer) -> None:
-        """Add answers to the script."""
-        self._answers.extend(answers)
+    def will(self, *answers: Answer, to: str = "") -> None:
+        """Add answers to the script, or to the one of the questions that have the word `to`."""
+        self._answers[to].extend(answers)
+
+    def asked(self, word: str) -> int:
+        """How many requests so far had the word in their question."""
+        return sum(word in request.question for request in tuple(self.requests))
+
+    def left(self, word: str) -> int:
+        """From how many of them the client has gone before the answer was over."""
+        return sum(word in request.question for request in tuple(self._left))
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -157,15 +180,16 @@ class FakeOpenAI:
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answer one request; False when the connection ends with it."""
-        if not self._answers:
+        answers = self._script_of(request)
+        if not answers:
             await _send_error(writer, Refuse(500, "the script has no more answers"))
             return True
-        answer = self._answers.popleft()
+        answer = answers.popleft()
         if isinstance(answer, Refuse):
             await _send_error(writer, answer)
             return True
         model = str(request.body.get("model", ""))
-        left = asyncio.create_task(self._note_leaving(reader))
+        left = asyncio.create_task(self._note_leaving(request, reader))
         try:
             await _send_stream(writer, answer, model, left)
         finally:
@@ -174,11 +198,17 @@ class FakeOpenAI:
             await asyncio.wait({left})
         return isinstance(answer, Say | CallTool)
 
-    async def _note_leaving(self, reader: asyncio.StreamReader) -> None:
+    def _script_of(self, request: Request) -> deque[Answer]:
+        open_scripts = (word for word, answers in self._answers.items() if answers)
+        words = (word for word in open_scripts if word and word in request.question)
+        return self._answers[next(words, "")]
+
+    async def _note_leaving(self, request: Request, reader: asyncio.StreamReader) -> None:
         # A client that streams sends nothing: the next thing read is its end of the connection.
         with suppress(ConnectionError):
             if await reader.read(1):
                 return
+        self._left.append(request)
         self.client_left.set()
 
 
@@ -242,15 +272,17 @@ async def _send_chunk(writer: asyncio.StreamWriter, text: str) -> None:
 def _events(answer: Answer, model: str) -> Iterator[str]:
     yield _chunk(model, {"role": "assistant", "content": ""})
     match answer:
-        case Say(text, thinking, _, finish):
+        case Say(text, thinking, _, finish, cached_tokens):
             if thinking:
                 yield _chunk(model, {"reasoning_content": thinking})
             for piece in _pieces(text):
                 yield _chunk(model, {"content": piece})
             if finish is not None:
                 yield _chunk(model, {}, finish=finish)
-                yield _usage(model, len(text))
-        case CallTool(name, arguments, call_id):
+                yield _usage(model, len(text), cached_tokens)
+        case CallTool(name, arguments, call_id, text):
+            for piece in _pieces(text):
+                yield _chunk(model, {"content": piece})
             spelled = arguments if isinstance(arguments, str) else json.dumps(arguments)
             half = len(spelled) // 2
             yield _chunk(model, _tool_delta(spelled[:half], name=name, call_id=call_id))
@@ -282,8 +314,14 @@ def _chunk(model: str, delta: Mapping[str, object], finish: str | None = None) -
     return json.dumps(_envelope(model) | {"choices": [choice]})
 
 
-def _usage(model: str, tokens: int) -> str:
-    usage = {"prompt_tokens": 11, "completion_tokens": tokens, "total_tokens": tokens + 11}
+def _usage(model: str, tokens: int, cached_tokens: int = 0) -> str:
+    usage: dict[str, object] = {
+        "prompt_tokens": 11,
+        "completion_tokens": tokens,
+        "total_tokens": tokens + 11,
+    }
+    if cached_tokens:
+        usage["prompt_tokens_details"] = {"cached_tokens": cached_tokens}
     return json.dumps(_envelope(model) | {"choices": [], "usage": usage})
 
 

@@ -28,8 +28,8 @@ FIELDS = (
     "files", "__class__", "$where", "é", "",
 )  # fmt: skip
 TYPES = (
-    "send", "subscribe", "unsubscribe", "stop", "seen", "typing", "ping", "edit", "approve",
-    "welcome", "ready", "events", "SEND", "send ", "__init__",
+    "send", "subscribe", "unsubscribe", "stop", "seen", "typing", "ping", "edit", "switch",
+    "regenerate", "approve", "welcome", "ready", "events", "SEND", "send ", "__init__",
 )  # fmt: skip
 ANSWERS = {
     "welcome", "ready", "error", "pong", "ack", "events", "delta", "snapshot", "threads", "state",

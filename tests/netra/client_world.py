@@ -73,13 +73,17 @@ def delta(offset: int, text: str, *, attempt: int = 1, run_id: str = RUN) -> Fra
     }
 
 
-def snapshot(seq: int, *messages: Frame, active_run: Frame | None = None) -> Frame:
+def snapshot(
+    seq: int, *messages: Frame, active_run: Frame | None = None, tip: str | None = None
+) -> Frame:
+    """A thread as it stands; without `tip` its branch ends in the run of its last message."""
     return {
         "type": "snapshot",
         "thread_id": THREAD,
         "seq": seq,
         "messages": list(messages),
         "more": False,
+        "tip": tip or (messages[-1]["run_id"] if messages else None),
         "active_run": active_run,
         "queued_runs": [],
     }
@@ -100,6 +104,10 @@ def ack(client_id: str, *, seq: int | None = 1, duplicate: bool = False) -> Fram
 
 def error(code: str, *, retryable: bool = False, **more: Any) -> Frame:
     return {"type": "error", "code": code, "message": code, "retryable": retryable, **more}
+
+
+def subscribe(after_seq: int | None, thread_id: str = THREAD) -> Frame:
+    return {"type": "subscribe", "thread_id": thread_id, "after_seq": after_seq}
 
 
 @dataclass(slots=True)
@@ -130,6 +138,14 @@ class Talk:
         self.dialogue.closed(code, "", self.now, chance=0.0)
 
 
+def followed(*, after_seq: int | None = 0) -> Talk:
+    """A ready client that has asked for its thread; what it said so far is taken away."""
+    talk = Talk().connect()
+    talk.dialogue.followings.follow(THREAD, after_seq=after_seq)
+    assert talk.says() == [subscribe(after_seq)]
+    return talk
+
+
 @dataclass(slots=True)
 class Server:
     """One thread's log and the text of its active run, as the server keeps and tells them."""
@@ -150,8 +166,11 @@ class Server:
         self._runs += 1
         self.run_id, self.attempt = f"run_1_{self._runs:06}", 1
         self.texts[self.run_id] = ""
-        asked = event(0, "message_created", run_id=None, message_id=f"ask{self._runs}", role="user")
-        return self.append(asked, self._event("agent_started", model="m", trigger="send"))
+        name = f"ask{self._runs}"
+        after = {"after_run_id": f"run_1_{self._runs - 1:06}"} if self._runs > 1 else {}
+        asked = event(0, "message_created", run_id=None, message_id=name, role="user", **after)
+        started = self._event("agent_started", model="m", trigger="send", question_id=name)
+        return self.append(asked, started)
 
     def stream(self, text: str) -> list[Frame]:
         assert self.run_id is not None
@@ -206,24 +225,34 @@ class Server:
 
     def _snapshot(self) -> Frame:
         created = [one for one in self.log if one["type"] == "message_created"]
+        tip = f"run_1_{self._runs:06}"
         active = {"run_id": self.run_id, "status": "running", "attempt": self.attempt}
         return snapshot(
             len(self.log),
             *(_message(one) for one in created),
             active_run=active if self.run_id else None,
+            tip=tip,
         )
 
 
 def _message(created: Frame) -> Frame:
     data = created["data"]
+    # Each question has one answer, whose number is its own.
+    number = int(data["message_id"].removeprefix("ask").removeprefix("answer"))
+    is_asked = data["role"] == "user"
     return {
         "message_id": data["message_id"],
         "role": data["role"],
         "text": data.get("text", ""),
-        "run_id": created["run_id"],
-        "status": "completed" if data["role"] == "assistant" else "stored",
+        "run_id": f"run_1_{number:06}",
+        "status": "stored" if is_asked else "completed",
         "seq": created["seq"],
         "ts": created["ts"],
+        **(
+            {"after_run_id": data.get("after_run_id")}
+            if is_asked
+            else {"question_id": f"ask{number}"}
+        ),
     }
 
 

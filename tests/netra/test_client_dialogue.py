@@ -4,41 +4,32 @@ import pytest
 
 from netra.client.dialogue import ClientState, Dialogue
 from netra.client.errors import Closed
-from netra.client.outbox import Outbox, PendingSend, PendingStop
+from netra.client.outbox import Outbox
+from netra.client.pending import PendingStop
 from netra.client.thread import Lack
 from tests.netra.client_world import (
     ENTITLEMENTS,
+    RUN,
     SERVICES,
     THREAD,
     WELCOME,
     Frame,
     Talk,
-    ack,
     delta,
     error,
     event,
     events,
+    followed,
     ready,
     snapshot,
+    subscribe,
 )
 
 OTHER = "thread_1_bbbbbb"
 
 
-def subscribe(after_seq: int | None, thread_id: str = THREAD) -> Frame:
-    return {"type": "subscribe", "thread_id": thread_id, "after_seq": after_seq}
-
-
 def pong(**heads: int) -> Frame:
     return {"type": "pong", "heads": heads}
-
-
-def followed(*, after_seq: int | None = 0) -> Talk:
-    """A ready client that has asked for its thread; what it said so far is taken away."""
-    talk = Talk().connect()
-    talk.dialogue.followings.follow(THREAD, after_seq=after_seq)
-    assert talk.says() == [subscribe(after_seq)]
-    return talk
 
 
 def seen_of(talk: Talk, *, after_s: float = 0.0) -> list[Frame]:
@@ -294,93 +285,10 @@ def test_a_thread_that_is_left_is_unsubscribed() -> None:
     assert THREAD not in talk.dialogue.followings
 
 
-# Sending
-
-
-def send(client_id: str = "c1", thread_id: str | None = None) -> PendingSend:
-    return PendingSend(client_id=client_id, text="hello", thread_id=thread_id)
-
-
-def sent(client_id: str = "c1", thread_id: str | None = None) -> Frame:
-    return {
-        "type": "send",
-        "client_id": client_id,
-        "thread_id": thread_id,
-        "text": "hello",
-        "mode": "queue",
-    }
-
-
-def test_a_send_is_repeated_on_each_connection_until_it_is_answered() -> None:
-    talk = Talk()
-    talk.dialogue.outbox.add(send())
-    assert talk.connect().says() == [sent()]
-    assert talk.says(after_s=9) == []
-    talk.cut()
-    assert talk.connect().says() == [sent()]
-    talk.hear(ack("c1"))
-    talk.cut()
-    assert sent() not in talk.connect().says()
-
-
-def test_the_thread_of_a_send_is_followed_from_its_message_on() -> None:
-    talk = Talk().connect()
-    talk.dialogue.outbox.add(send(thread_id=THREAD))
-    talk.says()
-    talk.hear(ack("c1", seq=8), events(event(8, "message_created", run_id=None)))
-    assert talk.dialogue.followings[THREAD].thread.seq == 8
-    assert subscribe(7) not in talk.says(after_s=1)
-
-
-def test_events_of_a_new_thread_may_come_before_its_ack() -> None:
-    talk = Talk().connect()
-    talk.dialogue.outbox.add(send())
-    talk.says()
-    talk.hear(events(event(1, "message_created", run_id=None, client_id="c1")), ack("c1"))
-    assert [one.seq for one in talk.dialogue.followings[THREAD].thread.events] == [1]
-
-
-def test_an_acknowledged_message_whose_event_does_not_come_is_asked_for() -> None:
-    talk = Talk().connect()
-    talk.dialogue.outbox.add(send())
-    talk.says()
-    talk.hear(ack("c1", seq=1))
-    assert subscribe(0) not in talk.says(after_s=4.9)
-    assert subscribe(0) in talk.says(after_s=0.1)
-
-
-def test_events_of_threads_that_nobody_follows_are_ignored() -> None:
-    talk = Talk().connect()
-    talk.hear(events(event(1, client_id="somebody-else"), thread_id=OTHER))
-    assert OTHER not in talk.dialogue.followings
-
-
-def test_what_one_user_wrote_is_not_sent_as_another() -> None:
-    talk = Talk()
-    talk.dialogue.outbox.add(send())
-    talk.connect()
-    talk.says()
-    talk.cut()
-    assert talk.connect(user_id="user_1_bbbbbb").says() == []
-    talk.cut()
-    assert talk.connect().says() == [sent()]
-
-
-def test_a_stop_is_repeated_until_it_is_answered() -> None:
-    talk = Talk().connect()
-    talk.dialogue.outbox.add(PendingStop(client_id="s1", run_id="run_1_aaaaaa"))
-    stop = {"type": "stop", "client_id": "s1", "run_id": "run_1_aaaaaa"}
-    assert talk.says() == [stop]
-    talk.hear(error("unavailable", retryable=True, retry_after_s=2, client_id="s1"))
-    assert talk.says(after_s=2) == [stop]
-    talk.hear(ack("s1", seq=None))
-    assert talk.dialogue.outbox.pending == ()
-
-
 def test_an_end_says_no_more_and_keeps_what_was_not_answered() -> None:
     dialogue = Dialogue(outbox=Outbox(limit=10), events_kept=10)
     talk = Talk(dialogue).connect()
-    dialogue.outbox.add(send())
+    dialogue.outbox.add(PendingStop(client_id="s1", run_id=RUN))
     dialogue.end(Closed(1000, "closed"))
     assert talk.says() == []
     assert dialogue.state is ClientState.DISCONNECTED

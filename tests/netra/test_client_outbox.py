@@ -6,8 +6,9 @@ import pytest
 from netra.client.decoding import decode
 from netra.client.errors import OutboxFull, OutboxUnreadable, Refused
 from netra.client.frames import Ack, Problem
-from netra.client.outbox import TRIES_MAX, Outbox, PendingSend, PendingStop
+from netra.client.outbox import TRIES_MAX, Outbox
 from netra.client.outbox_file import OutboxFile
+from netra.client.pending import PendingSend, PendingStop
 from tests.netra.client_world import THREAD, USER, Frame, ack, error
 
 NOW = 100.0

@@ -53,6 +53,7 @@ def stored(seq: int, role: str, text: str) -> Frame:
         "seq": seq,
         "ts": "2026-11-22T10:00:00.000Z",
         "files": [{"file_id": "file_1_aaaaaa", "name": "a.csv", "bytes": 3}],
+        **({"question_id": "msg_1_000001"} if role == "assistant" else {}),
     }
 
 
@@ -167,24 +168,27 @@ def test_messages_come_from_snapshots_events_and_acks_alike() -> None:
     one.take_snapshot(picture(4, stored(1, "user", "hi"), stored(4, "assistant", "hello")),
                       asked_after=None)  # fmt: skip
     one.take_ack(answered("c1"))
-    asked = event(5, "message_created", run_id=None, message_id="m5", role="user", text="more")
-    one.take_events(batch(asked, event(6, "run_queued", message_id="m5", position=1)))
+    asked = event(5, "message_created", run_id=None, message_id="m5", role="user", text="more",
+                  after_run_id=RUN)  # fmt: skip
+    queued = event(6, "run_queued", run_id="run_1_bbbbbb", message_id="m5", position=1)
+    one.take_events(batch(asked, queued))
     told = [(each.role, each.text, each.run_id, each.status) for each in one.messages]
     assert told == [
         ("user", "hi", RUN, "stored"),
         ("assistant", "hello", RUN, "completed"),
-        ("user", "more", RUN, "stored"),
+        ("user", "more", "run_1_bbbbbb", "stored"),
     ]
     assert one.messages[0].files[0].name == "a.csv"
 
 
 def test_an_answer_has_the_status_its_run_ended_with() -> None:
     one = thread()
-    one.take_events(batch(event(1, "agent_started"), *whole("text", 2)))
+    asked = event(1, "message_created", run_id=None, message_id="m1", role="user", text="hi")
+    one.take_events(batch(asked, event(2, "agent_started", question_id="m1"), *whole("text", 3)))
     assert (one.status_of(RUN), one.active_run_id) == ("running", RUN)
-    one.take_events(batch(event(4, "agent_completed", status="stopped", message_id="msg_1_000002")))
+    one.take_events(batch(event(5, "agent_completed", status="stopped", message_id="msg_1_000003")))
     assert (one.status_of(RUN), one.active_run_id) == ("stopped", None)
-    assert [each.status for each in one.messages] == ["stopped"]
+    assert [each.status for each in one.messages] == ["stored", "stopped"]
 
 
 def test_an_active_run_keeps_its_text_over_a_snapshot_of_the_same_attempt() -> None:

@@ -3,7 +3,7 @@
 from chat.agents.answers.text import cell, count, money, table
 from chat.agents.tools.calculate import Value
 from chat.agents.tools.compare_prices import ModelPrices, PriceComparison
-from chat.agents.tools.show_account import Account, LimitState
+from chat.agents.tools.show_account import Account, LimitState, ModelUse
 
 WHAT_I_AM = (
     "I'm Netra's built-in assistant. I'm not a language model: I follow fixed rules, and I can do "
@@ -102,7 +102,35 @@ def account(found: Account) -> str:
     resets = (
         f"\n\nMonthly counts start again on {found.resets_at:%Y-%m-%d}." if found.resets_at else ""
     )
-    return f"{lead}\n\n{table(['Limit', 'Used', 'Of'], rows)}{resets}"
+    return f"{lead}\n\n{table(['Limit', 'Used', 'Of'], rows)}{resets}{_use(found)}"
+
+
+def _use(found: Account) -> str:
+    """What answers that have ended used today and this month, by model."""
+    if not found.this_month:
+        return ""
+    headers = ["Model", "Answers", "Input tokens", "Output tokens", "Cost"]
+    parts = [
+        f"\n\n**{title}**\n\n{table(headers, [_use_row(one) for one in used])}"
+        for title, used in (("Today", found.today), ("This month", found.this_month))
+        if used
+    ]
+    note = "Answers that have ended, by UTC days. Costs are list prices in US dollars."
+    unpriced = sum(one.unpriced_requests for one in found.this_month)
+    if unpriced:
+        left_out = "request has" if unpriced == 1 else "requests have"
+        note += f" {count(unpriced)} model {left_out} no known cost and is left out of them."
+    return f"{''.join(parts)}\n\n{note}"
+
+
+def _use_row(used: ModelUse) -> list[str]:
+    return [
+        f"`{cell(used.model)}`",
+        count(used.runs),
+        count(used.input_tokens) if used.requests else "–",
+        count(used.output_tokens) if used.requests else "–",
+        "–" if used.cost_usd is None else money(used.cost_usd),
+    ]
 
 
 def _limit_row(state: LimitState) -> list[str]:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, JsonValue, ValidationError
 
 if TYPE_CHECKING:
     from chat.search import FoundMessage
+    from chat.usage import ModelUsage
 
 # A tool longer than this has lost its user's attention (SPEC §7).
 TIMEOUT_S = 60.0
@@ -47,6 +48,9 @@ class AccountFacts:
     used: Mapping[str, int]
     trial_ends_at: datetime | None = None
     resets_at: datetime | None = None
+    # By model, of runs that have ended; days and months are UTC.
+    today: Sequence["ModelUsage"] = ()
+    this_month: Sequence["ModelUsage"] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

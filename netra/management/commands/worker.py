@@ -3,10 +3,12 @@
 import asyncio
 import contextlib
 import gc
+import signal
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import psycopg
+import structlog
 import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand
@@ -17,6 +19,8 @@ from chat.delivery import bell, trace
 from chat.runs import tasks
 from chat.turns import RUN_QUEUE
 
+logger = structlog.get_logger(__name__)
+
 HEARTBEAT_S = 1.0
 # A worker that missed ten heartbeats is dead; its runs were taken over long before.
 STALLED_AFTER_S = 10.0
@@ -24,6 +28,7 @@ STALLED_AFTER_S = 10.0
 GRACE_S = 3.0
 RINGS_OUT_WITHIN_S = 1.0
 LISTEN_AGAIN_S = 0.5
+BEGINS_AGAIN_AFTER_S = 1.0
 
 
 class Command(BaseCommand):
@@ -54,22 +59,14 @@ def _steadily(listen: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable
 
 
 async def _work() -> None:
+    asked = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, asked.set)
     ringer = bell.attach()
     beats = [asyncio.create_task(tasks.beat()), asyncio.create_task(tasks.keep_house())]
     try:
-        # An app of its own: defers inside tasks stay with Django's connection and transactions.
-        connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]  # Django's has it
-        connector.listen_notify = _steadily(connector.listen_notify)
-        worker = app.with_connector(connector)
-        async with worker.open_async():
-            await worker.run_worker_async(
-                queues=[RUN_QUEUE],
-                concurrency=settings.NETRA_WORKER_CONCURRENCY,
-                delete_jobs="always",
-                update_heartbeat_interval=HEARTBEAT_S,
-                stalled_worker_timeout=STALLED_AFTER_S,
-                shutdown_graceful_timeout=GRACE_S,
-            )
+        while not asked.is_set():
+            await _take_jobs_until(asked)
     finally:
         for beat in beats:
             beat.cancel()
@@ -79,3 +76,41 @@ async def _work() -> None:
             async with asyncio.timeout(RINGS_OUT_WITHIN_S):
                 await ringer.drained()
                 await trace.current().write()
+
+
+async def _take_jobs_until(asked: asyncio.Event) -> None:
+    """Take jobs until asked to stop, or until the database has been away for half a minute.
+
+    The library ends its worker then, with or without an error; whoever calls begins a new one.
+    """
+    jobs = asyncio.create_task(_take_jobs())
+    stop = asyncio.create_task(asked.wait())
+    await asyncio.wait({jobs, stop}, return_when=asyncio.FIRST_COMPLETED)
+    stop.cancel()
+    # It ends in order: what it executes has its grace.
+    jobs.cancel()
+    try:
+        await jobs
+    except asyncio.CancelledError:
+        return
+    except (ConnectorException, psycopg.OperationalError):
+        logger.warning("the worker lost its queue and begins again")
+    if not asked.is_set():
+        await asyncio.sleep(BEGINS_AGAIN_AFTER_S)
+
+
+async def _take_jobs() -> None:
+    # An app of its own: defers inside tasks stay with Django's connection and transactions.
+    connector = app.connector.get_worker_connector()  # type: ignore[attr-defined]  # Django's has it
+    connector.listen_notify = _steadily(connector.listen_notify)
+    worker = app.with_connector(connector)
+    async with worker.open_async():
+        await worker.run_worker_async(
+            queues=[RUN_QUEUE],
+            concurrency=settings.NETRA_WORKER_CONCURRENCY,
+            delete_jobs="always",
+            update_heartbeat_interval=HEARTBEAT_S,
+            stalled_worker_timeout=STALLED_AFTER_S,
+            shutdown_graceful_timeout=GRACE_S,
+            install_signal_handlers=False,
+        )

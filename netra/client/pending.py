@@ -1,0 +1,124 @@
+"""What waits for a final answer: the frames of a client that have a `client_id`."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingSend:
+    """A message that the server has not answered yet.
+
+    `user_id` is whose it is, None until the first connection tells who the user is: what one user
+    wrote is never sent as another.
+    """
+
+    client_id: str
+    text: str
+    thread_id: str | None = None
+    mode: str = "queue"
+    files: tuple[str, ...] = ()
+    user_id: str | None = None
+
+    def frame(self) -> str:
+        fields: dict[str, Any] = {
+            "type": "send",
+            "client_id": self.client_id,
+            "thread_id": self.thread_id,
+            "text": self.text,
+            "mode": self.mode,
+        }
+        if self.files:
+            fields["files"] = self.files
+        return json.dumps(fields, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingStop:
+    """A run to be stopped; of no use to a later life of the program, so it is not stored."""
+
+    client_id: str
+    run_id: str
+    user_id: str | None = None
+
+    def frame(self) -> str:
+        return json.dumps({"type": "stop", "client_id": self.client_id, "run_id": self.run_id})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingDecision:
+    """What is decided about a tool call; not stored either, since another device may decide."""
+
+    client_id: str
+    run_id: str
+    call_id: str
+    decision: str
+    args: dict[str, Any] | None = None
+    user_id: str | None = None
+
+    def frame(self) -> str:
+        fields: dict[str, Any] = {
+            "type": "approve",
+            "client_id": self.client_id,
+            "run_id": self.run_id,
+            "call_id": self.call_id,
+            "decision": self.decision,
+        }
+        if self.args is not None:
+            fields["args"] = self.args
+        return json.dumps(fields, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingEdit:
+    """Another text for a message; not stored either: what it is about may be another by then."""
+
+    client_id: str
+    message_id: str
+    text: str
+    user_id: str | None = None
+
+    def frame(self) -> str:
+        fields = {
+            "type": "edit",
+            "client_id": self.client_id,
+            "message_id": self.message_id,
+            "text": self.text,
+        }
+        return json.dumps(fields, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingRegenerate:
+    """A question to be answered once more, named by one of its answers."""
+
+    client_id: str
+    run_id: str
+    user_id: str | None = None
+
+    def frame(self) -> str:
+        fields = {"type": "regenerate", "client_id": self.client_id, "run_id": self.run_id}
+        return json.dumps(fields)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingSwitch:
+    """A branch to be shown, named by one of its answers or one of its questions."""
+
+    client_id: str
+    run_id: str | None = None
+    message_id: str | None = None
+    user_id: str | None = None
+
+    def frame(self) -> str:
+        fields = {"type": "switch", "client_id": self.client_id}
+        if self.run_id is not None:
+            fields["run_id"] = self.run_id
+        if self.message_id is not None:
+            fields["message_id"] = self.message_id
+        return json.dumps(fields)
+
+
+Pending = (
+    PendingSend | PendingEdit | PendingRegenerate | PendingSwitch | PendingStop | PendingDecision
+)
