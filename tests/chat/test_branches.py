@@ -328,6 +328,14 @@ def test_however_often_it_is_sent_one_version_is_made(payer: User) -> None:
     assert len(events(posted.thread, "message_edited")) == 1
 
 
+def test_messages_of_the_same_moment_follow_one_another(payer: User) -> None:
+    first = say(payer, "c1", "q1")
+    at_once([lambda n=n: say(payer, f"s{n}", f"s{n}", first.thread_id) for n in range(8)])  # type: ignore[misc]  # a default is no argument here
+    assert len(shown(first.thread)) == 9
+    created = events(first.thread, "message_created")
+    assert [one["message_id"] for one in created if "after_run_id" not in one] == [first.message_id]
+
+
 def test_writers_on_all_sides_end_with_one_whole_branch(payer: User) -> None:
     first, second = talk(payer)
     thread_id = first.thread_id

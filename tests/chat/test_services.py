@@ -9,7 +9,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from billing.errors import LimitReached
 from billing.models import UsageCounter
-from chat import selectors, services
+from chat import questions, selectors, services
 from chat.errors import ClientIDReused, FileNotFound, QueueFull, RunNotFound, ThreadNotFound
 from chat.models import Event, File, Message, Run, Thread
 from chat.runs.lifecycle import RunState
@@ -159,7 +159,7 @@ def test_another_users_run_cannot_be_stopped(make_user: Callable[[], User]) -> N
 @pytest.mark.django_db
 def test_a_thread_keeps_a_bounded_number_of_waiting_runs(payer: User) -> None:
     thread_id = post(payer).thread_id
-    for number in range(services.QUEUED_RUNS_MAX):
+    for number in range(questions.QUEUED_RUNS_MAX):
         post(payer, f"q{number}", thread_id=thread_id)
     with pytest.raises(QueueFull):
         post(payer, "one-more", thread_id=thread_id)

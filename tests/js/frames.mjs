@@ -36,7 +36,15 @@ export const snapshot = (more = {}) => ({
 });
 
 export const asked = (seq, message_id = `msg_1_user${seq}00`, more = {}) =>
-  event(seq, "message_created", { message_id, role: "user", text: `question ${seq}`, ...more });
+  event(
+    seq,
+    "message_created",
+    { message_id, role: "user", text: `question ${seq}`, ...more },
+    { run_id: null, agent_name: null },
+  );
+
+export const started = (seq, question_id = "msg_1_user100", more = {}) =>
+  event(seq, "agent_started", { model: "m", trigger: "send", question_id }, more);
 
 export const answered = (seq, text, message_id = "msg_1_answer0") =>
   event(seq, "message_created", { message_id, role: "assistant", text });
@@ -45,7 +53,7 @@ export const answered = (seq, text, message_id = "msg_1_answer0") =>
 export function turn(text) {
   return [
     asked(1, "msg_1_user100", { client_id: "c-1" }),
-    event(2, "agent_started", { model: "built-in", trigger: "send" }),
+    started(2),
     event(3, "agent_thinking", { text: "Let me look." }),
     event(4, "tool_executing", { call_id: "call1", tool_name: "usage", args: { by: "model" } }),
     event(5, "tool_progress", { call_id: "call1", text: "half way" }),
@@ -68,4 +76,13 @@ export function turn(text) {
       usage: { input_tokens: 1, output_tokens: 2 },
     }),
   ];
+}
+
+/** Numbers from 0 to 1 that are the same for the same seed. */
+export function generator(seed) {
+  let state = seed * 2_654_435_761;
+  return () => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state / 2 ** 32;
+  };
 }

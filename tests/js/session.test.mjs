@@ -3,67 +3,12 @@ import { test } from "node:test";
 
 import { MemoryStore } from "../../chat/static/chat/memory_store.js";
 import { TRIES_MAX } from "../../chat/static/chat/patience.js";
-import { Session } from "../../chat/static/chat/session.js";
-import { createStore, currentThread } from "../../chat/static/chat/store.js";
-import { Socket, becomeWindow, createBrowser, createClock, settle } from "./doors.mjs";
-import { RUN, THREAD, asked, event, events, snapshot } from "./frames.mjs";
+import { currentThread } from "../../chat/static/chat/store.js";
+import { createBrowser, settle } from "./doors.mjs";
+import { THREAD, asked, events, snapshot } from "./frames.mjs";
+import { away, connected, page, ready } from "./pages.mjs";
 
-const USER = "user_1_abc123";
 const OTHER = "user_1_other1";
-
-becomeWindow();
-
-const ready = (user_id = USER) => ({
-  type: "ready",
-  user: { user_id, email: "someone@example.org" },
-  entitlements: {},
-  limits: { text: 10_000, frame: 65_536 },
-  services: { database: true, bus: true, runs: true },
-  active_runs: [],
-});
-
-const away = (more = {}) => ({
-  type: "error",
-  code: "unavailable",
-  message: "This cannot be stored right now. It will be tried again.",
-  retryable: true,
-  ...more,
-});
-
-/** A page of a user on the thread of the frames. */
-async function page({
-  outboxStore = new MemoryStore(),
-  browser = createBrowser(),
-  user_id = USER,
-  thread_id = THREAD,
-} = {}) {
-  const store = createStore();
-  const clock = createClock();
-  const seen = { others: 0 };
-  const session = new Session({
-    store,
-    url: "ws://127.0.0.1/ws/chat/",
-    outboxStore,
-    tabs: browser.newTab(),
-    user_id,
-    clock,
-    onOtherUser: () => (seen.others += 1),
-  });
-  await session.start();
-  session.open(thread_id);
-  const send = async (text) => {
-    await session.send({ text, files: [] });
-    await settle();
-  };
-  return { store, session, clock, seen, send, socket: Socket.last };
-}
-
-async function connected(options) {
-  const here = await page(options);
-  here.socket.say(ready());
-  await settle();
-  return here;
-}
 
 const pendingOf = ({ store }) => currentThread(store.state).pending;
 
@@ -227,113 +172,6 @@ test("a second tab on a new thread follows it as soon as the first one learns it
   await settle();
   assert.equal(other.store.state.current, THREAD);
   assert.equal(other.socket.of("subscribe")[0].thread_id, THREAD);
-});
-
-const running = (here) => {
-  here.socket.say(snapshot());
-  here.socket.say(events(asked(1), event(2, "agent_started", { model: "m", trigger: "send" })));
-};
-
-test("a stop the server cannot take now is asked again, under the same id", async () => {
-  const here = await connected();
-  running(here);
-  here.session.stop();
-  const [{ client_id, run_id }] = here.socket.of("stop");
-  assert.equal(run_id, RUN);
-  here.socket.say(away({ client_id, retry_after_s: 2 }));
-  here.clock.pass(2000);
-  assert.deepEqual(
-    here.socket.of("stop").map((frame) => frame.client_id),
-    [client_id, client_id],
-  );
-  assert.equal(here.store.state.notice, null);
-  here.socket.say({ type: "ack", client_id, message_id: null, thread_id: THREAD, run_id });
-  here.socket.say(ready());
-  assert.equal(here.socket.of("stop").length, 2);
-});
-
-test("a stop without a connection goes out with the next one", async () => {
-  const here = await connected();
-  running(here);
-  here.socket.end(1006);
-  here.session.stop();
-  here.session.stop();
-  here.clock.pass(30_000);
-  Socket.last.say(ready());
-  assert.equal(Socket.last.of("stop").length, 1);
-});
-
-test("a stop that is refused is told", async () => {
-  const here = await connected();
-  running(here);
-  here.session.stop();
-  const [{ client_id }] = here.socket.of("stop");
-  here.socket.say(away({ client_id, code: "not_found", retryable: false }));
-  assert.equal(here.store.state.notice.code, "not_found");
-});
-
-test("a message that waits is taken back while the active run goes on", async () => {
-  const here = await connected();
-  running(here);
-  here.session.stopRun("run_1_second");
-  here.session.stop();
-  assert.deepEqual(
-    here.socket.of("stop").map((frame) => frame.run_id),
-    ["run_1_second", RUN],
-  );
-});
-
-const CALL = { call_id: "call1", tool_name: "send_report", args: { to: "ada" } };
-const callOf = ({ store }) => currentThread(store.state).runs[RUN].calls[0];
-const asking = (here) => {
-  running(here);
-  here.socket.say(events(event(3, "approval_required", CALL)));
-};
-
-test("a decision is sent once, with what was edited, and again over a new connection", async () => {
-  const here = await connected();
-  asking(here);
-  const answer = { run_id: RUN, call_id: "call1", decision: "approve", args: { to: "eve" } };
-  here.session.decide(answer);
-  here.session.decide({ ...answer, decision: "deny" });
-  const [frame, ...others] = here.socket.of("approve");
-  const { client_id, ...rest } = frame;
-  assert.deepEqual([rest, others], [{ type: "approve", ...answer }, []]);
-  assert.equal(callOf(here).choice, "approve");
-  here.socket.end(1006);
-  here.clock.pass(30_000);
-  Socket.last.say(ready());
-  assert.deepEqual(Socket.last.of("approve"), [frame]);
-  Socket.last.say({ type: "ack", client_id, message_id: null, thread_id: THREAD, run_id: RUN });
-  Socket.last.say(ready());
-  assert.equal(Socket.last.of("approve").length, 1);
-  assert.equal(callOf(here).choice, "approve", "until the log tells");
-});
-
-for (const [code, notice] of [
-  ["already_decided", undefined],
-  ["not_found", "not_found"],
-]) {
-  test(`a decision refused with ${code} can be made again, and is told: ${notice}`, async () => {
-    const here = await connected();
-    asking(here);
-    here.session.decide({ run_id: RUN, call_id: "call1", decision: "deny" });
-    const [{ client_id }] = here.socket.of("approve");
-    here.socket.say(away({ client_id, code, retryable: false }));
-    assert.equal(callOf(here).choice, null);
-    assert.equal(here.store.state.notice?.code, notice);
-  });
-}
-
-test("a decision the server cannot take now is sent again in time", async () => {
-  const here = await connected();
-  asking(here);
-  here.session.decide({ run_id: RUN, call_id: "call1", decision: "deny" });
-  const [{ client_id }] = here.socket.of("approve");
-  here.socket.say(away({ client_id, retry_after_s: 2 }));
-  here.clock.pass(2000);
-  assert.equal(here.socket.of("approve").length, 2);
-  assert.equal(callOf(here).choice, "deny");
 });
 
 test("typing is told at most every three seconds, and not where it is not understood", async () => {

@@ -9,7 +9,7 @@ import {
   initialState,
   reduce,
 } from "../../chat/static/chat/store.js";
-import { timeline } from "../../chat/static/chat/thread.js";
+import { timeline } from "../../chat/static/chat/timeline.js";
 import { RUN, THREAD, asked, events, snapshot, turn } from "./frames.mjs";
 
 const LOCAL = "local:1";

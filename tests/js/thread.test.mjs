@@ -2,20 +2,31 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import {
-  activeRun,
   applyEvents,
   applyHead,
   applySnapshot,
   applyTextDelta,
   newThread,
-  timeline,
 } from "../../chat/static/chat/thread.js";
-import { RUN, THREAD, answered, asked, delta, event, events, snapshot, turn } from "./frames.mjs";
+import { activeRun, timeline } from "../../chat/static/chat/timeline.js";
+import {
+  RUN,
+  THREAD,
+  answered,
+  asked,
+  delta,
+  event,
+  events,
+  generator,
+  snapshot,
+  started,
+  turn,
+} from "./frames.mjs";
 
 const ANSWER = "The 😀 answer costs $3.\n";
 const empty = () => newThread(THREAD, 0);
 const after = (...list) => applyEvents(empty(), events(...list));
-const running = () => after(asked(1), event(2, "agent_started", { model: "m", trigger: "send" }));
+const running = () => after(asked(1), started(2));
 const run = (thread) => thread.runs[RUN];
 
 test("the log of a turn gives question, call and answer", () => {
@@ -151,7 +162,7 @@ test("a queued run shows its place, and its answer stands behind its own questio
   let thread = applyEvents(
     running(),
     events(
-      asked(3, "msg_1_user300"),
+      asked(3, "msg_1_user300", { after_run_id: RUN }),
       event(4, "run_queued", { message_id: "msg_1_user300", position: 1 }, queued),
     ),
   );
@@ -159,7 +170,7 @@ test("a queued run shows its place, and its answer stands behind its own questio
   assert.equal(timeline(thread)[2].position, 1);
   thread = applyEvents(
     thread,
-    events(answered(5, "first"), event(6, "agent_started", { model: "m" }, queued)),
+    events(answered(5, "first"), started(6, "msg_1_user300", queued)),
   );
   const shown = timeline(thread).map((item) => item.run?.run_id ?? item.kind);
   assert.deepEqual(shown, [RUN, RUN, "run_1_second", "run_1_second"]);
@@ -249,15 +260,15 @@ test("a snapshot names what is queued behind the active run", () => {
 });
 
 test("waiting messages have their places, also those that wait for a place of the plan", () => {
-  const queued = (seq, run_id) => [
-    asked(seq),
+  const queued = (seq, run_id, after_run_id) => [
+    asked(seq, `msg_1_user${seq}00`, { after_run_id }),
     event(seq + 1, "run_queued", { message_id: `msg_1_user${seq}00`, position: 1 }, { run_id }),
   ];
   const places = (thread) =>
     timeline(thread)
       .filter((item) => item.position !== undefined)
       .map(({ position, isBehind }) => [position, isBehind]);
-  const behind = applyEvents(running(), events(...queued(3, "run_1_b"), ...queued(5, "run_1_c")));
+  const behind = applyEvents(running(), events(...queued(3, "run_1_b", RUN), ...queued(5, "run_1_c", "run_1_b")));
   assert.deepEqual(places(behind), [
     [1, true],
     [2, true],
@@ -270,9 +281,9 @@ test("a message taken back before its turn has no answer, live and after a reloa
   const live = applyEvents(
     running(),
     events(
-      asked(3, "msg_1_user300"),
+      asked(3, "msg_1_user300", { after_run_id: RUN }),
       event(4, "run_queued", { message_id: "msg_1_user300", position: 1 }, own),
-      event(5, "agent_started", { model: "m", trigger: "send" }, own),
+      started(5, "msg_1_user300", own),
       event(6, "agent_completed", { status: "stopped", message_id: null, usage: {} }, own),
     ),
   );
@@ -328,12 +339,4 @@ for (let seed = 1; seed <= 60; seed += 1) {
     );
     assert.equal(thread.seq, 9);
   });
-}
-
-function generator(seed) {
-  let state = seed * 2_654_435_761;
-  return () => {
-    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
-    return state / 2 ** 32;
-  };
 }

@@ -6,7 +6,7 @@ import { OutboxStore } from "./outbox_store.js";
 import { Session } from "./session.js";
 import { createStore, currentThread } from "./store.js";
 import { Tabs } from "./tabs.js";
-import { activeRun } from "./thread.js";
+import { activeRun } from "./timeline.js";
 import { Composer } from "./view/composer.js";
 import { Conversation } from "./view/conversation.js";
 import { takeDrops } from "./view/drop.js";
@@ -55,6 +55,7 @@ const threads = createThreadList({
 });
 const composer = new Composer({
   root: byId("composer"),
+  hint: byId("composer-hint"),
   config,
   drafts: createDrafts({ storage: sessionStorage, user_id: config.user.user_id }),
   onSend: async (message) => {
@@ -75,6 +76,11 @@ const conversation = new Conversation({
     onSendNow: () => session.stop(),
     onDecide: (answer) => session.decide(answer),
     onAnswerAgain: (run_id) => session.answerAgain(run_id),
+    onSwitch: (version) => session.switchTo(version),
+    onWriteEdit: (edit) => session.writeEdit(edit),
+    onSaveEdit: (message_id) => session.saveEdit(message_id),
+    onDropEdit: (message_id) => session.dropEdit(message_id),
+    textLimit: config.limits.text,
   },
 });
 const status = createStatus({
@@ -94,7 +100,10 @@ function warn() {
 
 function holdBack(event) {
   const threads = Object.values(store.state.threads);
-  if (isForgetful && threads.some((each) => each.pending.length > 0)) event.preventDefault();
+  const edits = threads.flatMap((each) => Object.values(each.edits));
+  const isUnsent = isForgetful && threads.some((each) => each.pending.length > 0);
+  // An edit outlives a lost connection, but not the page.
+  if (isUnsent || edits.some((each) => each.status === "sent")) event.preventDefault();
 }
 
 function open(thread_id) {

@@ -3,10 +3,9 @@
 
 import { Claims } from "./claims.js";
 import { added, answered, frameOf, named, retried, withdrawn } from "./entries.js";
-import { TRIES_MAX, asksForPatience } from "./patience.js";
+import { GIVEN_UP, asksForPatience } from "./patience.js";
 import { Waits } from "./waits.js";
 
-const GIVEN_UP = `The server could not take this in ${TRIES_MAX} tries.`;
 // What another tab has written is its to send; here it is only asked for when that takes longer.
 const TAKEN_OVER_AFTER_MS = 1_000;
 const NAMES_MAX = 100; // more threads than get their ids while an entry of theirs is being stored

@@ -4,6 +4,9 @@
 // that outlasts a restart of the database.
 export const TRIES_MAX = 20;
 
+/** What is said of what it could not take in all those tries. */
+export const GIVEN_UP = `The server could not take this in ${TRIES_MAX} tries.`;
+
 /** Whether the server refuses only for now and says when to come again. */
 export function asksForPatience({ type, retryable, retry_after_s }) {
   return type === "error" && retryable === true && Number.isFinite(retry_after_s);

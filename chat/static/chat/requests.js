@@ -1,6 +1,7 @@
-// What the user asked of runs and got no answer to yet, as a stop: it goes out again until then.
+// What the user asked of runs and questions and got no answer to yet, as a stop or an edit: it goes
+// out again until then.
 
-import { TRIES_MAX, asksForPatience } from "./patience.js";
+import { GIVEN_UP, TRIES_MAX, asksForPatience } from "./patience.js";
 
 export class Requests {
   #send;
@@ -34,6 +35,13 @@ export class Requests {
     return true;
   }
 
+  /** What was asked of that goes out no more; what the server has of it already stands. */
+  forget(key) {
+    for (const [client_id, asked] of this.#asked) {
+      if (asked.key === key) this.#asked.delete(client_id);
+    }
+  }
+
   /** A new connection knows nothing of what the last one carried. */
   opened() {
     for (const client_id of this.#asked.keys()) this.#try(client_id);
@@ -41,8 +49,8 @@ export class Requests {
 
   /**
    * Takes an answer.
-   * @returns {{frame: object, isOver: boolean} | null} the request that it answers, and whether
-   *   finally so; null when it answers none of these
+   * @returns {{frame: object, isOver: boolean, refusal: string | null} | null} the request that it
+   *   answers, whether finally so, and why not; null when it answers none of these
    */
   takes(answer) {
     const asked = this.#asked.get(answer.client_id);
@@ -51,7 +59,8 @@ export class Requests {
     const isOver = !asksForPatience(answer) || asked.tries >= TRIES_MAX;
     if (isOver) this.#asked.delete(answer.client_id);
     else this.#clock.after(answer.retry_after_s * 1000, () => this.#try(answer.client_id));
-    return { frame: asked.frame, isOver };
+    const words = asksForPatience(answer) ? GIVEN_UP : answer.message;
+    return { frame: asked.frame, isOver, refusal: answer.type === "error" ? words : null };
   }
 
   #try(client_id) {

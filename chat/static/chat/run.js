@@ -76,6 +76,7 @@ export function runOfMessage(message) {
   const calls = (message.tool_calls ?? []).map(callOf);
   return {
     ...newRun(message.run_id ?? message.message_id, message.seq),
+    model: message.model ?? "",
     status: message.status,
     message_id: message.message_id,
     text: message.text,

@@ -6,7 +6,7 @@ import { Requests } from "./requests.js";
 import { Connection } from "./socket.js";
 import { currentThread, heads } from "./store.js";
 import { sha256 } from "./text.js";
-import { activeRun } from "./thread.js";
+import { activeRun } from "./timeline.js";
 import { TYPING_SHOWN_MS, Typing } from "./typing.js";
 
 const SUBSCRIBE_AGAIN_AFTER_S = 2; // where the server names no time
@@ -86,9 +86,13 @@ export class Session {
 
   /**
    * Sends a message to the thread on the screen; resolves as soon as it is kept, connected or not.
+   * @param {object} message
+   * @param {string} message.text
+   * @param {object[]} message.files
+   * @param {"queue" | "interrupt"} [message.mode] whether it waits for an active run or stops it
    * @throws {Error} with a message for the user, where it cannot be kept
    */
-  async send({ text, files }) {
+  async send({ text, files, mode = "queue" }) {
     const { current: key } = this.#store.state;
     const { thread_id } = currentThread(this.#store.state);
     await this.#outbox.add({
@@ -96,7 +100,7 @@ export class Session {
       key,
       thread_id,
       text,
-      mode: "queue",
+      mode,
       files,
     });
   }
@@ -130,9 +134,39 @@ export class Session {
     if (isNew) this.#store.dispatch({ type: "page.choice", key, run_id, call_id, decision });
   }
 
-  /** Asks for a further answer to the newest question; the answer so far stays. */
+  /** Asks for a further answer to the question of a run; the answer so far stays. */
   answerAgain(run_id) {
     this.#requests.ask(`again ${run_id}`, { type: "regenerate", run_id });
+    this.#dispatchHere({ type: "page.again", run_id, isAsked: true });
+  }
+
+  /**
+   * Shows another version.
+   * @param {{run_id: string} | {message_id: string}} version an answer, or a question
+   */
+  switchTo(version) {
+    const { current } = this.#store.state;
+    // Of two wishes the last one counts.
+    this.#requests.forget(`switch ${current}`);
+    this.#requests.ask(`switch ${current}`, { type: "switch", ...version });
+  }
+
+  /** Writes in the place of a question; kept with the thread until it is stored or given up. */
+  writeEdit({ message_id, text }) {
+    this.#dispatchHere({ type: "page.edit", message_id, text });
+  }
+
+  /** Sends what is written in the place of a question. */
+  saveEdit(message_id) {
+    const { text } = currentThread(this.#store.state).edits[message_id];
+    this.#requests.ask(`edit ${message_id}`, { type: "edit", message_id, text });
+    this.#dispatchHere({ type: "page.edit_sent", message_id });
+  }
+
+  /** Gives up what is written in the place of a question. */
+  dropEdit(message_id) {
+    this.#requests.forget(`edit ${message_id}`);
+    this.#dispatchHere({ type: "page.edit_closed", message_id });
   }
 
   /** The user types in the thread on the screen. */
@@ -196,15 +230,38 @@ export class Session {
   #answer(frame) {
     if (this.#outbox.takes(frame)) return;
     const request = this.#requests.takes(frame);
-    if (frame.type !== "error" || request?.isOver === false) return;
-    if (request?.frame.type === "approve") this.#takeBack(request.frame);
-    if (frame.code !== ALREADY_DECIDED) this.#store.dispatch({ ...frame, client_id: undefined });
+    if (request?.isOver === false) return;
+    if (request !== null) this.#settle(request);
+    const isToldElsewhere = frame.code === ALREADY_DECIDED || request?.frame.type === "edit";
+    if (frame.type === "error" && !isToldElsewhere) {
+      this.#store.dispatch({ ...frame, client_id: undefined });
+    }
   }
 
-  #takeBack({ run_id, call_id }) {
+  // What the page showed of a request while it had no answer.
+  #settle({ frame: { type, run_id, message_id, call_id }, refusal }) {
+    if (type === "approve" && refusal !== null) {
+      const key = this.#keyWhere((thread) => thread.runs[run_id] !== undefined);
+      this.#store.dispatch({ type: "page.choice", key, run_id, call_id, decision: null });
+    }
+    if (type === "regenerate") {
+      const key = this.#keyWhere((thread) => thread.again.includes(run_id));
+      this.#store.dispatch({ type: "page.again", key, run_id, isAsked: false });
+    }
+    if (type === "edit") {
+      const key = this.#keyWhere((thread) => thread.edits[message_id] !== undefined);
+      const outcome = refusal === null ? "page.edit_closed" : "page.edit_refused";
+      this.#store.dispatch({ type: outcome, key, message_id, refusal });
+    }
+  }
+
+  #keyWhere(holds) {
     const { threads } = this.#store.state;
-    const key = Object.keys(threads).find((each) => threads[each].runs[run_id] !== undefined);
-    this.#store.dispatch({ type: "page.choice", key, run_id, call_id, decision: null });
+    return Object.keys(threads).find((key) => holds(threads[key]));
+  }
+
+  #dispatchHere(action) {
+    this.#store.dispatch({ ...action, key: this.#store.state.current });
   }
 
   #showTyping(frame) {
@@ -225,7 +282,7 @@ export class Session {
       this.#connection.send({ type: "unsubscribe", thread_id: this.#subscribed });
     }
     this.#subscribed = thread_id;
-    if (thread_id !== null) this.#ask(thread_id, thread.seq);
+    if (thread_id !== null) this.#ask(thread_id, thread.isStale ? null : thread.seq);
   }
 
   // The server drops the subscription before it makes the new one. No notice: it heals by itself,
@@ -239,8 +296,8 @@ export class Session {
 
   #askAgain() {
     if (!this.#mayTalk || this.#subscribed === null) return;
-    const { seq } = this.#store.state.threads[this.#subscribed];
-    this.#ask(this.#subscribed, this.#askedAfter === null ? null : seq);
+    const { seq, isStale } = this.#store.state.threads[this.#subscribed];
+    this.#ask(this.#subscribed, isStale || this.#askedAfter === null ? null : seq);
   }
 
   #ask(thread_id, after_seq) {

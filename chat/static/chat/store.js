@@ -1,7 +1,9 @@
 // The page's state: a pure reducer over frames of the server and actions of the page. No DOM.
 
+import { closeEdit, refuseEdit, sendEdit, writeEdit } from "./edits.js";
 import {
   applyAck,
+  applyAgain,
   applyChoice,
   applyEvents,
   applyHead,
@@ -143,6 +145,11 @@ const STEPS = {
   "page.misfit": (state, { thread_id }) =>
     withThread(state, thread_id, (thread) => wanting(thread, "snapshot")),
   "page.choice": (state, { key, ...choice }) => withThread(state, key, applyChoice, choice),
+  "page.again": (state, { key, ...again }) => withThread(state, key, applyAgain, again),
+  "page.edit": (state, { key, ...edit }) => withThread(state, key, writeEdit, edit),
+  "page.edit_sent": (state, { key, ...edit }) => withThread(state, key, sendEdit, edit),
+  "page.edit_refused": (state, { key, ...edit }) => withThread(state, key, refuseEdit, edit),
+  "page.edit_closed": (state, { key, ...edit }) => withThread(state, key, closeEdit, edit),
   "page.typing_over": (state, { frame }) =>
     state.typing === frame ? { ...state, typing: null } : state,
   "page.dismiss": (state) => ({ ...state, notice: null }),
@@ -202,7 +209,8 @@ function keyOfPending(state, client_id) {
 function kept(threads) {
   const entries = Object.entries(threads);
   const surplus = Math.max(0, entries.length - THREADS_KEPT_MAX);
-  const isHeld = ([, thread], index) => index >= surplus || thread.pending.length > 0;
+  const isUnsent = ({ pending, edits }) => pending.length > 0 || Object.keys(edits).length > 0;
+  const isHeld = ([, thread], index) => index >= surplus || isUnsent(thread);
   return Object.fromEntries(entries.filter(isHeld));
 }
 

@@ -3,15 +3,16 @@
 
 import { chartsIn } from "../charts.js";
 import { Markdown } from "../markdown.js";
-import { ENDED, isOpen, isUndecided } from "../run.js";
+import { ENDED, isEmpty, isOpen, isUndecided } from "../run.js";
 import { Approval } from "./approval.js";
 import { chartView } from "./chart.js";
 import { createCitations } from "./citations.js";
+import { createCopy, createVersions, iconButton, textButton } from "./actions.js";
 import { element, setChildren, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { createThinking } from "./thinking.js";
 import { createToolCard } from "./tool_card.js";
-import { numberWords, timeWords } from "./words.js";
+import { timeWords, usageWords } from "./words.js";
 
 const ENDINGS = {
   failed: {
@@ -19,56 +20,91 @@ const ENDINGS = {
     title: "The answer failed",
     message: "Something went wrong on our side.",
   },
-  limit: { tone: "warning", title: "A limit of your plan was reached", message: "" },
+  limit: { tone: "warning", title: "A limit was reached", message: "" },
 };
 
 /**
  * @param {object} actions
  * @param {(answer: object) => void} actions.onDecide
  * @param {(run_id: string) => void} actions.onAnswerAgain
- * @returns {{node: HTMLElement, update: (item: object) => void}}
+ * @param {(version: {run_id: string}) => void} actions.onSwitch
+ * @returns {{node: HTMLElement, foot: HTMLElement, update: (item: object) => void}}
  */
-export function createAnswer({ onDecide, onAnswerAgain }) {
+export function createAnswer({ onDecide, onAnswerAgain, onSwitch }) {
   const thinking = createThinking();
   const calls = createCalls();
   const charts = createCharts();
   const text = createText();
   const citations = createCitations();
   const approvals = createApprovals(onDecide);
-  const ending = element("div", { class: "alert" });
-  const meta = element("p", { class: "message__meta" });
+  const ending = createEnding(onAnswerAgain);
+  const foot = createFoot({ onAnswerAgain, onSwitch });
   const node = element(
     "article",
     { class: "message message--assistant", "aria-label": "Assistant" },
     ...[thinking.node, calls.node, charts.node, text.node, citations.node, approvals.node],
-    ...[ending, meta],
+    ...[ending.node, foot.node],
   );
   let shown = null;
-  let wasNewest = null;
+
+  function showRun(run) {
+    const hasEnded = ENDED.has(run.status);
+    const isQueued = run.status === "queued";
+    const isThinking = !hasEnded && !isQueued && run.text === "" && !run.calls.some(isOpen);
+    thinking.update(run, isThinking);
+    const focused = approvals.focused();
+    calls.update(run.calls.filter((call) => !isUndecided(call)));
+    charts.update(run.calls);
+    text.update(run, hasEnded);
+    citations.update(run, hasEnded);
+    approvals.update(run);
+    // Whoever has just decided goes on reading where the decision stands.
+    if (approvals.focused() !== focused) calls.focus(focused);
+    // While it waits nothing grows, and what is busy is not read aloud.
+    const isBusy = !hasEnded && !isQueued && !run.calls.some(isUndecided);
+    node.setAttribute("aria-busy", String(isBusy));
+  }
 
   return {
     node,
-    update({ run, isNewest }) {
-      if (run === shown && isNewest === wasNewest) return;
+    foot: foot.node,
+    update(item) {
+      if (item.run !== shown) showRun(item.run);
+      shown = item.run;
+      ending.update(item);
+      foot.update(item);
+    },
+  };
+}
+
+function createFoot({ onAnswerAgain, onSwitch }) {
+  let shown = null;
+  const versions = createVersions({ noun: "answer", onSwitch: (run_id) => onSwitch({ run_id }) });
+  const copy = createCopy({ name: "Copy answer", text: () => shown.text });
+  const again = iconButton({
+    name: "Answer again",
+    act: "again",
+    shape: "again",
+    click: () => onAnswerAgain(shown.run_id),
+  });
+  const meta = element("p", { class: "message__meta" });
+  const node = element(
+    "div",
+    { class: "row actions" },
+    ...[versions.node, meta, copy.button, again, copy.said],
+  );
+  return {
+    node,
+    update({ run, versions: places, isAsked }) {
       shown = run;
-      wasNewest = isNewest;
       const hasEnded = ENDED.has(run.status);
-      const isThinking = !hasEnded && run.text === "" && !run.calls.some(isOpen);
-      thinking.update(run, isThinking);
-      const focused = approvals.focused();
-      calls.update(run.calls.filter((call) => !isUndecided(call)));
-      charts.update(run.calls);
-      text.update(run, hasEnded);
-      citations.update(run, hasEnded);
-      approvals.update(run);
-      // Whoever has just decided goes on reading where the decision stands.
-      if (approvals.focused() !== focused) calls.focus(focused);
-      showEnding(ending, run, isNewest ? onAnswerAgain : null);
+      versions.update(places);
+      copy.button.hidden = !hasEnded || run.text === "";
+      again.hidden = !hasEnded || isRetried(run);
+      again.setAttribute("aria-disabled", String(isAsked));
       setText(meta, hasEnded ? metaWords(run) : "");
       meta.title = hasEnded ? timeWords(run.ended_at) : "";
       meta.hidden = meta.textContent === "";
-      // While it waits nothing grows, and what is busy is not read aloud.
-      node.setAttribute("aria-busy", String(!hasEnded && !run.calls.some(isUndecided)));
     },
   };
 }
@@ -156,32 +192,38 @@ function createApprovals(onDecide) {
   };
 }
 
-// Only the newest answer can be made again.
-function showEnding(node, run, onAnswerAgain) {
-  const known = ENDINGS[run.status];
-  node.hidden = known === undefined;
-  if (known === undefined) return;
-  node.className = `alert alert--${known.tone}`;
-  const title = element("p", { class: "alert__title" }, known.title);
-  const message = element("p", {}, run.error?.message || known.message);
-  const parts = [title, message];
-  if (onAnswerAgain !== null && run.error?.retryable) {
-    const again = element("button", { type: "button", class: "button button--small" }, "Retry");
-    again.addEventListener("click", () => {
-      again.disabled = true;
-      onAnswerAgain(run.run_id);
-    });
-    parts.push(again);
-  }
-  node.replaceChildren(icon("alert"), element("div", { class: "alert__body" }, ...parts));
+// How it ended, where that needs words; what can be tried once more has a button for it.
+function createEnding(onAnswerAgain) {
+  const title = element("p", { class: "alert__title" });
+  const message = element("p");
+  const retry = textButton("Retry", () => onAnswerAgain(shown.run_id));
+  const body = element("div", { class: "alert__body" }, title, message, retry);
+  const node = element("div", { class: "alert" }, icon("alert"), body);
+  let shown = null;
+  return {
+    node,
+    update({ run, isAsked }) {
+      shown = run;
+      const known = ENDINGS[run.status];
+      node.hidden = known === undefined;
+      if (known === undefined) return;
+      node.className = `alert alert--${known.tone}`;
+      setText(title, known.title);
+      setText(message, run.error?.message || known.message);
+      retry.hidden = !isRetried(run);
+      retry.setAttribute("aria-disabled", String(isAsked));
+    },
+  };
+}
+
+function isRetried(run) {
+  return ENDINGS[run.status] !== undefined && Boolean(run.error?.retryable);
 }
 
 function metaWords(run) {
-  const words = [];
-  if (run.status === "stopped") words.push("Stopped");
-  const { input_tokens: input, output_tokens: output } = run.usage ?? {};
-  if (input || output) {
-    words.push(`${numberWords(input ?? 0)} tokens in, ${numberWords(output ?? 0)} out`);
+  const words = [usageWords(run)];
+  if (run.status === "stopped") {
+    words.unshift(isEmpty(run) ? "Stopped before it was answered" : "Stopped");
   }
-  return words.join(" · ");
+  return words.filter((each) => each !== "").join(" · ");
 }

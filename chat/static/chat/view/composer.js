@@ -9,6 +9,8 @@ import { numberWords } from "./words.js";
 
 const COUNTER_FROM = 0.8; // of the limit
 const HEIGHT_MAX_PX = 260;
+const RUNNING_HINT =
+  "Enter sends when this answer has ended, Ctrl+Shift+Enter stops it and sends at once.";
 
 export class Composer {
   #parts;
@@ -19,21 +21,28 @@ export class Composer {
   #attachments;
   #thread_id = null;
   #isShown = false;
+  #isRunning = false;
+  #hint;
+  #calmHint;
   #isKeeping = false; // what was sent is being stored, and stays here until it is
 
   /**
    * @param {object} options
    * @param {HTMLElement} options.root the composer's form
+   * @param {HTMLElement} options.hint what the keys do
    * @param {object} options.config the page's configuration
    * @param {object} options.drafts
-   * @param {(message: {text: string, files: object[]}) => Promise<void>} options.onSend resolves
-   *   when the message is kept, and rejects with words for the user where it cannot be
+   * @param {(message: {text: string, files: object[], mode: "queue" | "interrupt"}) =>
+   *   Promise<void>} options.onSend resolves when the message is kept, and rejects with words for
+   *   the user where it cannot be
    * @param {() => void} options.onStop
    * @param {() => void} options.onTyped
    */
-  constructor({ root, config, drafts, onSend, onStop, onTyped }) {
+  constructor({ root, hint, config, drafts, onSend, onStop, onTyped }) {
     const named = [...root.querySelectorAll("[data-part]")];
     this.#parts = Object.fromEntries(named.map((node) => [node.dataset.part, node]));
+    this.#hint = hint;
+    this.#calmHint = hint.textContent;
     this.#limit = config.limits.text;
     this.#drafts = drafts;
     this.#onSend = onSend;
@@ -84,9 +93,10 @@ export class Composer {
     for (const file of files) this.add(file);
   }
 
-  async submit() {
+  /** Sends what is written; it waits for an active run, or interrupts it. */
+  async submit(mode = "queue") {
     if (this.#parts.send.disabled) return;
-    const message = { text: this.#parts.text.value, files: this.#attachments.files };
+    const message = { text: this.#parts.text.value, files: this.#attachments.files, mode };
     const thread_id = this.#thread_id;
     this.#setKeeping(true);
     this.focus();
@@ -106,7 +116,15 @@ export class Composer {
   }
 
   update({ isRunning }) {
+    if (isRunning === this.#isRunning) return;
+    this.#isRunning = isRunning;
     this.#parts.stop.hidden = !isRunning;
+    setText(this.#hint, isRunning ? RUNNING_HINT : this.#calmHint);
+    this.#showInterrupt();
+  }
+
+  #showInterrupt() {
+    this.#parts.interrupt.hidden = !this.#isRunning || this.#parts.send.disabled;
   }
 
   // What was typed while the message was being stored stays.
@@ -145,6 +163,7 @@ export class Composer {
     const isOver = length > this.#limit;
     const isEmpty = text.value.trim() === "";
     send.disabled = isEmpty || isOver || this.#attachments.isUploading || this.#isKeeping;
+    this.#showInterrupt();
     setText(counter, `${numberWords(length)} of ${numberWords(this.#limit)}`);
     counter.hidden = length < this.#limit * COUNTER_FROM;
     counter.classList.toggle("field__error", isOver);
@@ -156,7 +175,7 @@ export class Composer {
   }
 
   #listen(root, onStop) {
-    const { text, stop, attach, file } = this.#parts;
+    const { text, stop, interrupt, attach, file } = this.#parts;
     root.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
@@ -169,10 +188,13 @@ export class Composer {
     text.addEventListener("paste", (event) => this.#paste(event));
     text.addEventListener("keydown", (event) => {
       // Enter that ends an input method's composition is not ours.
-      if (event.key !== "Enter" || event.shiftKey || event.isComposing) return;
+      if (event.key !== "Enter" || event.isComposing) return;
+      const interrupts = event.shiftKey && (event.ctrlKey || event.metaKey);
+      if (event.shiftKey && !interrupts) return;
       event.preventDefault();
-      this.submit();
+      this.submit(interrupts && this.#isRunning ? "interrupt" : "queue");
     });
+    interrupt.addEventListener("click", () => this.submit("interrupt"));
     stop.addEventListener("click", onStop);
     attach.addEventListener("click", () => file.click());
     file.addEventListener("change", () => {

@@ -1,9 +1,9 @@
 // The conversation: one article per message, kept at its end while the reader is there.
 
-import { timeline } from "../thread.js";
+import { timeline } from "../timeline.js";
 import { createAnswer } from "./answer.js";
 import { element, setChildren } from "./element.js";
-import { createQuestion } from "./question.js";
+import { Question } from "./question.js";
 
 const AT_END_PX = 64;
 const COPIED_FOR_MS = 1_500;
@@ -36,7 +36,7 @@ export class Conversation {
     region.addEventListener("click", (event) => {
       copyCode(event);
       // What the reader opens stays where it is.
-      if (event.target.closest("summary, [aria-expanded]")) this.#follows = false;
+      if (event.target.closest("summary, [aria-expanded], .versions")) this.#follows = false;
     });
     region.addEventListener("scroll", () => this.#showJump(!this.#isAtEnd()));
     jump.addEventListener("click", () => {
@@ -68,19 +68,40 @@ export class Conversation {
   }
 
   #showItems(items) {
+    const focused = this.#focused();
     this.#views = new Map(items.map((item) => [item.key, this.#viewOf(item)]));
-    const last = items.at(-1);
-    for (const item of items) this.#views.get(item.key).update({ ...item, isNewest: item === last });
+    for (const item of items) {
+      const view = this.#views.get(item.key);
+      view.node.dataset.place = item.place;
+      view.update(item);
+    }
     setChildren(
       this.#list,
       items.map((item) => this.#views.get(item.key).node),
     );
+    if (focused !== null && !focused.message.isConnected) this.#focusAgain(focused);
   }
 
   #viewOf(item) {
     const held = this.#views.get(item.key);
     if (held) return held;
-    return item.kind === "user" ? createQuestion(this.#actions) : createAnswer(this.#actions);
+    return item.kind === "user" ? new Question(this.#actions) : createAnswer(this.#actions);
+  }
+
+  // What has the focus inside of a message: which message, and what of it.
+  #focused() {
+    const message = document.activeElement?.closest("[data-place]") ?? null;
+    if (message === null) return null;
+    const act = document.activeElement.closest("[data-act]")?.dataset.act ?? null;
+    return { message, place: message.dataset.place, act };
+  }
+
+  // Another version stands in its place now: the focus stays on the same thing of that.
+  #focusAgain({ place, act }) {
+    const view = [...this.#views.values()].find(({ node }) => node.dataset.place === place);
+    const controls = [...(view?.foot.querySelectorAll("[data-act]") ?? [])];
+    const shown = controls.filter((each) => each.offsetParent !== null);
+    (shown.find((each) => each.dataset.act === act) ?? shown[0] ?? this.#region).focus();
   }
 
   #isAtEnd() {

@@ -1,7 +1,9 @@
 // A message of the user: stored, on its way, waiting for its turn or refused, and what can be done.
 
-import { isEmpty } from "../run.js";
+import { ENDED, isEmpty } from "../run.js";
+import { createCopy, createVersions, iconButton, textButton } from "./actions.js";
 import { createCountdown } from "./countdown.js";
+import { createEditor } from "./editor.js";
 import { element, setChildren, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { ordinalWords, sizeWords, timeWords } from "./words.js";
@@ -10,84 +12,162 @@ import { ordinalWords, sizeWords, timeWords } from "./words.js";
 const CLIPPED_ABOVE_LINES = 14;
 const CLIPPED_ABOVE_CHARS = 1_500;
 
-/**
- * @param {object} actions
- * @param {(client_id: string) => void} actions.onRetry
- * @param {(client_id: string) => void} actions.onEdit
- * @param {(run_id: string) => void} actions.onRemove
- * @param {() => void} actions.onSendNow
- * @returns {{node: HTMLElement, update: (item: object) => void}}
- */
-export function createQuestion({ onRetry, onEdit, onRemove, onSendNow }) {
-  const files = element("div", { class: "row message__files" });
-  const text = element("div", { class: "message__text" });
-  const more = button("Show all", () => clip(text.dataset.clipped !== "true"));
-  const meta = element("p", { class: "message__meta" });
-  const sendNow = button("Send now", onSendNow);
-  const remove = button("Remove", () => onRemove(run_id));
-  const foot = element("div", { class: "row message__foot" }, meta, sendNow, remove);
-  const refusal = element("div", { class: "alert alert--danger" });
-  const node = element(
-    "article",
-    { class: "message message--user", "aria-label": "You" },
-    files,
-    text,
-    more,
-    foot,
-    refusal,
-  );
-  const countdown = createCountdown((seconds) => setText(meta, `Sends again in ${seconds} s`));
-  let shown = [];
-  let run_id = null;
+/** One such message on the screen; its `node` stays the same as long as the message does. */
+export class Question {
+  #actions;
+  #item = null;
+  #files = element("div", { class: "row message__files" });
+  #text = element("div", { class: "message__text" });
+  #more = textButton("Show all", () => this.#clip(this.#text.dataset.clipped !== "true"));
+  #meta = element("p", { class: "message__meta" });
+  #versions;
+  #copy = createCopy({ name: "Copy question", text: () => this.#item.message.text });
+  #edit = iconButton({
+    name: "Edit question",
+    act: "edit",
+    shape: "pencil",
+    click: () => this.#open(),
+  });
+  #again = iconButton({
+    name: "Answer again",
+    act: "again",
+    shape: "again",
+    click: () => this.#actions.onAnswerAgain(this.#item.run.run_id),
+  });
+  #sendNow = textButton("Send now", () => this.#actions.onSendNow());
+  #remove = textButton("Remove", () => this.#actions.onRemove(this.#item.run.run_id));
+  #refusal = element("div", { class: "alert alert--danger" });
+  #editor;
+  #countdown = createCountdown((seconds) => setText(this.#meta, `Sends again in ${seconds} s`));
 
-  function clip(isClipped) {
-    text.dataset.clipped = String(isClipped);
-    setText(more, isClipped ? "Show all" : "Show less");
-    more.setAttribute("aria-expanded", String(!isClipped));
+  /**
+   * @param {object} actions
+   * @param {(client_id: string) => void} actions.onRetry
+   * @param {(client_id: string) => void} actions.onEdit takes an unsent message back to be changed
+   * @param {(run_id: string) => void} actions.onRemove
+   * @param {() => void} actions.onSendNow
+   * @param {(run_id: string) => void} actions.onAnswerAgain
+   * @param {(version: {message_id: string}) => void} actions.onSwitch
+   * @param {(edit: {message_id: string, text: string}) => void} actions.onWriteEdit
+   * @param {(message_id: string) => void} actions.onSaveEdit
+   * @param {(message_id: string) => void} actions.onDropEdit
+   * @param {number} actions.textLimit in code points
+   */
+  constructor(actions) {
+    this.#actions = actions;
+    this.#versions = createVersions({
+      noun: "question",
+      onSwitch: (message_id) => actions.onSwitch({ message_id }),
+    });
+    this.#editor = createEditor({
+      limit: actions.textLimit,
+      onWrite: (text) => actions.onWriteEdit({ message_id: this.#item.message.message_id, text }),
+      onSave: () => actions.onSaveEdit(this.#item.message.message_id),
+      onCancel: () => this.#leave(),
+    });
+    this.foot = element(
+      "div",
+      { class: "row actions actions--question" },
+      ...[this.#meta, this.#copy.said, this.#copy.button, this.#again, this.#edit],
+      ...[this.#versions.node, this.#sendNow, this.#remove],
+    );
+    this.node = element(
+      "article",
+      { class: "message message--user", "aria-label": "You" },
+      ...[this.#files, this.#text, this.#more, this.#editor.node, this.foot, this.#refusal],
+    );
   }
 
-  function showText(value) {
-    if (text.textContent === value && value !== "") return;
-    setText(text, value);
-    more.hidden = !isLong(value);
-    clip(!more.hidden);
+  update(item) {
+    if (isSame(item, this.#item)) return;
+    const { message, edit = null, position } = item;
+    const hadFocus = this.#isEditing && this.#editor.node.contains(document.activeElement);
+    this.#item = item;
+    const isEditing = edit !== null;
+    this.#showText(message.text);
+    this.#text.hidden = isEditing;
+    this.#more.hidden = isEditing || !isLong(message.text);
+    this.#editor.update({ edit, isWaiting: position !== undefined });
+    this.node.classList.toggle("message--editing", isEditing);
+    setChildren(this.#files, message.files.map(fileView));
+    this.#files.hidden = message.files.length === 0;
+    this.node.title = message.ts ? timeWords(message.ts) : "";
+    this.node.classList.toggle("message--pending", message.status === "pending");
+    this.#showFoot(item);
+    this.#showRefusal(message);
+    if (hadFocus && !isEditing) this.#edit.focus();
   }
 
-  function showRefusal(message) {
-    refusal.hidden = message.status !== "refused";
-    if (refusal.hidden) return;
-    const actions = [button("Edit", () => onEdit(message.client_id))];
+  get #isEditing() {
+    return (this.#item?.edit ?? null) !== null;
+  }
+
+  #showFoot({ message, run, versions, position, isBehind, isLast, isAnswered, isAsked }) {
+    const isInLog = message.seq !== undefined;
+    const isWaiting = Boolean(isLast) && message.status === "stored";
+    const until = message.until ?? null;
+    this.#countdown.show(until);
+    const words = metaWords(message, { run, position, isBehind, isWaiting, isAnswered });
+    if (until === null) setText(this.#meta, words);
+    this.#meta.hidden = this.#meta.textContent === "";
+    this.node.dataset.status = isWaiting ? "waiting" : message.status;
+    this.node.dataset.turn = position === 1 && !isBehind ? "next" : "";
+    this.foot.hidden = this.#isEditing;
+    this.foot.classList.toggle("actions--shown", position !== undefined);
+    this.#versions.update(versions);
+    this.#edit.hidden = !isInLog;
+    const isUnanswered = run !== null && ENDED.has(run.status) && !isAnswered;
+    this.#again.hidden = !isUnanswered;
+    this.#again.setAttribute("aria-disabled", String(Boolean(isAsked)));
+    this.#copy.button.hidden = position !== undefined;
+    this.#remove.hidden = position === undefined;
+    this.#sendNow.hidden = position !== 1 || !isBehind;
+  }
+
+  #open() {
+    const { message_id, text } = this.#item.message;
+    this.#actions.onWriteEdit({ message_id, text });
+    // Not with the next drawing: a keyboard on the screen comes only with the tap.
+    this.update({ ...this.#item, edit: { text, status: "open", refusal: "" } });
+    this.#editor.focus();
+  }
+
+  #leave() {
+    this.#actions.onDropEdit(this.#item.message.message_id);
+    this.update({ ...this.#item, edit: null });
+  }
+
+  #clip(isClipped) {
+    this.#text.dataset.clipped = String(isClipped);
+    setText(this.#more, isClipped ? "Show all" : "Show less");
+    this.#more.setAttribute("aria-expanded", String(!isClipped));
+  }
+
+  #showText(value) {
+    if (this.#text.textContent === value && value !== "") return;
+    setText(this.#text, value);
+    this.#clip(isLong(value));
+  }
+
+  #showRefusal(message) {
+    this.#refusal.hidden = message.status !== "refused";
+    if (this.#refusal.hidden) return;
+    const actions = [textButton("Edit", () => this.#actions.onEdit(message.client_id))];
     if (message.refusal.retryable) {
-      actions.unshift(button("Retry", () => onRetry(message.client_id)));
+      actions.unshift(textButton("Retry", () => this.#actions.onRetry(message.client_id)));
     }
-    refusal.replaceChildren(icon("alert"), refusalBody(message.refusal, actions));
+    this.#refusal.replaceChildren(icon("alert"), refusalBody(message.refusal, actions));
   }
+}
 
-  return {
-    node,
-    update({ message, run, position, isBehind, isLast }) {
-      const isWaiting = Boolean(isLast) && message.status === "stored";
-      const news = [message, run, position, isBehind, isWaiting];
-      if (news.every((each, index) => each === shown[index])) return;
-      shown = news;
-      showText(message.text);
-      setChildren(files, message.files.map(fileView));
-      files.hidden = message.files.length === 0;
-      const until = message.until ?? null;
-      countdown.show(until);
-      if (until === null) setText(meta, metaWords(message, { run, position, isBehind, isWaiting }));
-      meta.hidden = meta.textContent === "";
-      node.title = message.ts ? timeWords(message.ts) : "";
-      node.classList.toggle("message--pending", message.status === "pending");
-      node.dataset.status = isWaiting ? "waiting" : message.status;
-      run_id = run?.run_id ?? null;
-      remove.hidden = position === undefined;
-      foot.hidden = meta.hidden && remove.hidden;
-      node.dataset.turn = position === 1 && !isBehind ? "next" : "";
-      sendNow.hidden = position !== 1 || !isBehind;
-      showRefusal(message);
-    },
-  };
+function isSame(item, shown) {
+  if (shown === null) return false;
+  const { versions, ...rest } = item;
+  return (
+    Object.keys(rest).every((name) => rest[name] === shown[name]) &&
+    Object.keys(shown).length === Object.keys(item).length &&
+    JSON.stringify(versions) === JSON.stringify(shown.versions)
+  );
 }
 
 function refusalBody({ message }, actions) {
@@ -100,18 +180,14 @@ function refusalBody({ message }, actions) {
   );
 }
 
-function button(label, click) {
-  return element("button", { type: "button", class: "button button--small", click }, label);
-}
-
 function isLong(text) {
   return text.length > CLIPPED_ABOVE_CHARS || text.split("\n").length > CLIPPED_ABOVE_LINES;
 }
 
-function metaWords(message, { run, position, isBehind, isWaiting }) {
+function metaWords(message, { run, position, isBehind, isWaiting, isAnswered }) {
   if (message.status === "pending") return "pending";
   if (isWaiting) return "sent, waiting for the assistant";
-  if (run !== null && isEmpty(run)) return "Stopped before it was answered";
+  if (run !== null && isEmpty(run) && !isAnswered) return "Stopped before it was answered";
   if (position === undefined) return "";
   // With nothing before it in its thread it waits for a place of the user's plan.
   if (position === 1 && !isBehind) return "Waiting for your other answers to end";

@@ -5,6 +5,11 @@ const short = new Intl.NumberFormat("en", { notation: "compact", maximumFraction
 const exact = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
 const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
+const smallCost = new Intl.NumberFormat("en", {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 4,
+});
+const COST_MIN_USD = 0.0001;
 const DOLLARS = new Set(["$", "USD", "usd"]);
 const time = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
 
@@ -47,6 +52,31 @@ export function amountWords(value, unit) {
 export function shortAmountWords(value, unit) {
   const words = Math.abs(value) < 1 ? exact.format(value) : short.format(value);
   return DOLLARS.has(unit) ? withUnit(words, unit) : words;
+}
+
+/**
+ * What an answer took: "gpt-5 · 1,234 tokens · $0.0123 · 3.2 s", as far as it is known. Only a
+ * language model has tokens, and is named.
+ */
+export function usageWords({ model, usage }) {
+  const { input_tokens = 0, output_tokens = 0, cost_usd, elapsed_ms } = usage ?? {};
+  const words = [];
+  const tokens = input_tokens + output_tokens;
+  if (tokens > 0 && model) words.push(model);
+  if (tokens > 0) words.push(countWords(tokens, "token"));
+  if (cost_usd !== undefined && cost_usd !== null) {
+    // Not of every request the price is known.
+    const from = usage.unpriced_requests > 0 ? "at least " : "";
+    words.push(from + costWords(Number(cost_usd)));
+  }
+  if (elapsed_ms > 0) words.push(durationWords(elapsed_ms));
+  return words.join(" · ");
+}
+
+/** $0.0123, $1.20; what is too small for that reads "under $0.0001". */
+function costWords(dollars) {
+  if (dollars > 0 && dollars < COST_MIN_USD) return `under $${COST_MIN_USD}`;
+  return `$${(dollars < 1 ? smallCost : money).format(dollars)}`;
 }
 
 /** 1st, 2nd, 3rd, 11th. */
