@@ -9,6 +9,7 @@ from typing import Final
 from django.db import connection
 
 from bench import (
+    analysis,
     arrivals,
     daphne,
     deliveries,
@@ -19,6 +20,7 @@ from bench import (
     resume,
     sends,
     stalled,
+    stops,
     streams,
     table,
 )
@@ -35,6 +37,8 @@ SECTIONS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxy
         "memory": memory.rows,
         "first": first_event.rows,
         "streams": streams.rows,
+        "stops": stops.rows,
+        "analysis": analysis.rows,
         "sends": sends.rows,
         "daphne": daphne.rows,
     }

@@ -39,7 +39,10 @@ class Answer:
     def __init__(self) -> None:
         self.ended = asyncio.Event()
         self.sent_at = time.perf_counter()
-        self.started_at = self.first_at = self.last_at = 0.0
+        self.started_at = self.first_at = self.last_at = self.ended_at = 0.0
+        self.flows = asyncio.Event()
+        self.run_id = ""
+        self.status = ""
         self.text = ""
         self.gaps = 0
 
@@ -75,13 +78,21 @@ class Reader:
 
     async def ask(self) -> None:
         """Ask, and wait for the end of the answer."""
+        await self.begin().ended.wait()
+
+    def begin(self) -> Answer:
+        """Ask; gives the answer that will come."""
         answer = Answer()
         self.answers.append(answer)
         client_id = f"stream-{len(self.answers)}"
         self._socket.send(
             type="send", client_id=client_id, thread_id=self._thread_id, text=QUESTION
         )
-        await answer.ended.wait()
+        return answer
+
+    def stop(self, answer: Answer) -> None:
+        client_id = f"stop-{len(self.answers)}"
+        self._socket.send(type="stop", client_id=client_id, run_id=answer.run_id)
 
     def confirm(self) -> None:
         if self._thread_id is not None:
@@ -97,6 +108,7 @@ class Reader:
             answer = self.answers[-1]
             answer.last_at = time.perf_counter()
             answer.first_at = answer.first_at or answer.last_at
+            answer.flows.set()
             # Of a thread's first answer the beginning may come twice: as it goes, and as it stands.
             answer.gaps += frame["offset"] > len(answer.text)
             answer.text = answer.text[: frame["offset"]] + frame["text"]
@@ -110,11 +122,11 @@ class Reader:
         self._seq = event["seq"]
         data = event["data"]
         if event["type"] == "agent_started":
-            answer.started_at = time.perf_counter()
+            answer.started_at, answer.run_id = time.perf_counter(), event["run_id"]
         elif event["type"] == "message_created" and data["role"] == "assistant":
             answer.gaps += data["text"] != answer.text
         elif event["type"] == "agent_completed":
-            answer.gaps += data["status"] != "completed"
+            answer.ended_at, answer.status = time.perf_counter(), data["status"]
             answer.ended.set()
 
 
@@ -152,10 +164,14 @@ def _rows(count: int, answers: Sequence[Answer]) -> list[Row]:
             wanted=most[1:2],
         ),
         Row(
-            name="gaps", unit="in all", netra=[sum(answer.gaps for answer in answers)],
+            name="gaps", unit="in all", netra=[sum(map(_faults, answers))],
             wanted=most[2:],
         ),
     ]  # fmt: skip
+
+
+def _faults(answer: Answer) -> int:
+    return answer.gaps + (answer.status != "completed")
 
 
 async def _alone(server: Server, crowd: Sequence[Person]) -> float:
