@@ -9,6 +9,10 @@ from urllib.parse import urlsplit
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.core import context as request_context
 from allauth.core.exceptions import ImmediateHttpResponse
+from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, _build_apps_from_settings
+from allauth.socialaccount.helpers import render_authentication_error
+from allauth.socialaccount.models import SocialAccount, SocialApp
+from allauth.socialaccount.providers.base import AuthError, AuthProcess, Provider
 from django.forms import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -16,9 +20,14 @@ from django.urls import Resolver404, resolve
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
 
-from accounts import limits, selectors
+from accounts import flows, identities, limits, selectors, services
+from accounts.errors import LinkRefused
 from accounts.mailbox import classify
-from accounts.models import User
+from accounts.models import AuditKind, User
+from accounts.providers import Arrival
+
+# Enough to recognise a provider's answer, too little to fill a disk.
+REASON_CHARACTERS_MAX = 200
 
 logger = logging.getLogger(__name__)
 
@@ -107,6 +116,21 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         response: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return response
 
+    def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
+        flows.link_what_waited(request, user)
+        response: HttpResponse = super().post_login(request, user, **kwargs)
+        return response
+
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """Links are changed by who has signed in just now; the rest asks for the password again."""
+        if app == "allauth.socialaccount":
+            return not flows.is_fresh(request_context.request)
+        return bool(super().is_reauthentication_required(app=app, **kwargs))
+
+    def take_turn(self, limit: str) -> None:
+        """Count the request against a limit of its network; refuse it when that is used up."""
+        self._take(limit, self._network())
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         if template_prefix in ASKED_FOR:
             self._take("mail_network", self._network())
@@ -115,6 +139,64 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
             super().send_mail(template_prefix, email, context)
         except (SMTPException, OSError):
             logger.exception("mail not sent", extra={"template": template_prefix})
+            if template_prefix not in ASKED_FOR:
+                return  # a notice of what is done already
             raise ImmediateHttpResponse(
                 render(request_context.request, "accounts/mail_away.html", status=503)
             ) from None
+
+
+class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # allauth has no types
+    """Decides who an arrival is, under a lock and in one go, before allauth signs them in."""
+
+    def list_apps(
+        self, request: HttpRequest, provider: str | None = None, client_id: str | None = None
+    ) -> list[SocialApp]:
+        """Those of the settings alone: rows could point the door at any server."""
+        found = _build_apps_from_settings(provider=provider, client_id=client_id)
+        return [app for apps in found.values() for app in apps]
+
+    def pre_social_login(self, request: HttpRequest, sociallogin: Arrival) -> None:
+        state = sociallogin.state
+        if "nonce" in state and sociallogin.nonce != state["nonce"]:
+            page = render_authentication_error(
+                request, sociallogin.provider, extra_context={"reason": "nonce"}
+            )
+            raise ImmediateHttpResponse(page)
+        if state.get("process") == AuthProcess.CONNECT:
+            raise ImmediateHttpResponse(flows.link_to_signed_in(request, sociallogin))
+        try:
+            user = identities.arrive(evidence=sociallogin.evidence)
+        except LinkRefused as refusal:
+            page = flows.refuse_arrival(request, sociallogin, refusal)
+            raise ImmediateHttpResponse(page) from None
+        sociallogin.user = user
+        sociallogin.account = SocialAccount(
+            user=user, provider=sociallogin.evidence.provider, uid=sociallogin.evidence.subject
+        )
+
+    def on_authentication_error(
+        self,
+        request: HttpRequest,
+        provider: Provider,
+        error: str | None = None,
+        exception: Exception | None = None,
+        extra_context: dict[str, Any] | None = None,
+    ) -> None:
+        """Every refusal is one audit row; somebody who changed their mind is none."""
+        if error == AuthError.CANCELLED:
+            return
+        shown = extra_context or {}
+        services.audit(
+            AuditKind.PROVIDER_REFUSED,
+            provider=provider.sub_id,
+            reason=_reason(request, exception, shown),
+        )
+
+
+def _reason(request: HttpRequest, exception: Exception | None, shown: dict[str, Any]) -> str:
+    if exception is not None:
+        return f"{type(exception).__name__}: {exception}"[:REASON_CHARACTERS_MAX]
+    if "reason" in shown:
+        return str(shown["reason"])
+    return "state" if "state_id" in shown else "provider_error"

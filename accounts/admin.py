@@ -3,6 +3,8 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from allauth.account.decorators import secure_admin_login
+from allauth.socialaccount import admin as stock_admin  # registers what we take away again
+from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
@@ -10,22 +12,37 @@ from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils import timezone
 
-from accounts import selectors, services
-from accounts.errors import SuspensionRefused
+from accounts import identities, selectors, services
+from accounts.errors import LinkRefused, SuspensionRefused
 from accounts.mailbox import classify
-from accounts.models import AuditEvent, LoginFailure, User
+from accounts.models import (
+    AuditEvent,
+    DomainPolicy,
+    IdentityEvidence,
+    LoginFailure,
+    ProviderTier,
+    User,
+)
 
 if TYPE_CHECKING:
     ModelFormOfUser = forms.ModelForm[User]
     AdminOfUser = admin.ModelAdmin[User]
     AdminOfEvent = admin.ModelAdmin[AuditEvent]
     AdminOfFailure = admin.ModelAdmin[LoginFailure]
+    AdminOfEvidence = admin.ModelAdmin[IdentityEvidence]
+    AdminOfProviderTier = admin.ModelAdmin[ProviderTier]
+    AdminOfDomainPolicy = admin.ModelAdmin[DomainPolicy]
 else:  # Django's own classes take no parameter
     ModelFormOfUser = forms.ModelForm
     AdminOfUser = AdminOfEvent = AdminOfFailure = admin.ModelAdmin
+    AdminOfEvidence = AdminOfProviderTier = AdminOfDomainPolicy = admin.ModelAdmin
 
 # Staff come in by the page that everybody uses, with its lockout.
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+
+# Clients come from the environment alone, and an identity is linked by its owner alone.
+for _model in (SocialAccount, SocialApp, SocialToken):
+    stock_admin.admin.site.unregister(_model)
 
 REFUSALS = {
     "own_account": "nobody suspends their own account",
@@ -71,7 +88,7 @@ class AccessFilter(admin.SimpleListFilter):
 class UserAdmin(AdminOfUser):
     form = UserForm
     action_form = ReasonForm
-    actions = ("suspend", "reinstate")
+    actions = ("suspend", "reinstate", "evict_claim")
     date_hierarchy = "date_joined"
     ordering = ("-date_joined",)
     list_display = ("email", "public_id", "access", "verified", "mailbox_kind", "date_joined")
@@ -137,10 +154,30 @@ class UserAdmin(AdminOfUser):
     def reinstate(self, request: HttpRequest, users: QuerySet[User]) -> None:
         self._move(request, users, suspending=False)
 
-    def _move(self, request: HttpRequest, users: QuerySet[User], *, suspending: bool) -> None:
+    @admin.action(description="Evict an unproven claim (frees the address)", permissions=["change"])
+    def evict_claim(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        reason = self._reason(request)
+        if not reason:
+            return
+        assert isinstance(request.user, User)
+        for user in users:
+            try:
+                identities.evict_claim(user=user, actor=request.user, reason=reason)
+            except LinkRefused:
+                words = f"Not free: {user.email}. The address is proven, or the account has rights."
+                self.message_user(request, words, messages.ERROR)
+                continue
+            self.message_user(request, f"Free again: {user.email}.", messages.SUCCESS)
+
+    def _reason(self, request: HttpRequest) -> str:
         reason = request.POST.get("reason", "").strip()
         if not reason:
             self.message_user(request, "Give a reason; it is recorded.", messages.ERROR)
+        return reason
+
+    def _move(self, request: HttpRequest, users: QuerySet[User], *, suspending: bool) -> None:
+        reason = self._reason(request)
+        if not reason:
             return
         assert isinstance(request.user, User)
         act = services.suspend if suspending else services.reinstate
@@ -210,3 +247,45 @@ class LoginFailureAdmin(AdminOfFailure):
 
     def has_change_permission(self, request: HttpRequest, obj: LoginFailure | None = None) -> bool:
         return False
+
+
+@admin.register(IdentityEvidence)
+class IdentityEvidenceAdmin(AdminOfEvidence):
+    list_display = ("user", "provider", "address", "verified", "authority", "last_seen_at", "open")
+    list_filter = ("provider", "verified", "authority", "last_seen_at")
+    list_select_related = ("user",)
+    search_fields = ("=user__email", "=user__public_id", "=address", "=subject")
+    search_help_text = "Address or public id of the user, or an address or subject at the provider"
+    ordering = ("-last_seen_at",)
+    list_per_page = 50
+    show_full_result_count = False
+
+    @admin.display(boolean=True, description="linked")
+    def open(self, identity: IdentityEvidence) -> bool:
+        return identity.unlinked_at is None
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(
+        self, request: HttpRequest, obj: IdentityEvidence | None = None
+    ) -> bool:
+        return False
+
+    def has_delete_permission(
+        self, request: HttpRequest, obj: IdentityEvidence | None = None
+    ) -> bool:
+        return False
+
+
+@admin.register(ProviderTier)
+class ProviderTierAdmin(AdminOfProviderTier):
+    list_display = ("provider", "tier", "own_domain_only")
+
+
+@admin.register(DomainPolicy)
+class DomainPolicyAdmin(AdminOfDomainPolicy):
+    list_display = ("__str__", "recommends", "grants")
+    list_filter = ("recommends", "grants")
+    search_fields = ("domain",)
+    list_per_page = 50

@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.db.models.signals import post_migrate
 
 
 class AccountsConfig(AppConfig):
@@ -10,6 +11,7 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from accounts import receivers  # models are ready only now
+        from accounts import receivers, seeds  # models are ready only now
 
+        post_migrate.connect(seeds.sow, sender=self)
         receivers.connect()

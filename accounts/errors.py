@@ -1,6 +1,12 @@
 """Refusals of accounts: whose fault it is stands in the class, what to mend in its fields."""
 
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
 from accounts.password import WORDS, Problem
+
+if TYPE_CHECKING:
+    from accounts.models import User
 
 
 class AccountsError(Exception):
@@ -32,3 +38,27 @@ class SuspensionRefused(AccountsError):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class LinkRefusal(StrEnum):
+    """Why an identity does not come to an account."""
+
+    NO_ADDRESS = "no_address"
+    ADDRESS_TAKEN = "address_taken"
+    ADDRESS_UNPROVEN = "address_unproven"
+    OTHER_ACCOUNT = "other_account"
+    LAST_WAY_IN = "last_way_in"
+    NOT_FRESH = "not_fresh"
+    BUSY = "busy"
+
+
+class LinkRefused(AccountsError):
+    """An identity does not come to this account, or may not leave it.
+
+    `owner` is the account in the way, where the person has proven to own its address.
+    """
+
+    def __init__(self, reason: LinkRefusal, *, owner: "User | None" = None) -> None:
+        super().__init__(reason)
+        self.reason = reason
+        self.owner = owner

@@ -12,16 +12,24 @@ from django.contrib.auth.hashers import check_password
 from django.db import IntegrityError, OperationalError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
+from django.utils.crypto import salted_hmac
 from psycopg.errors import LockNotAvailable
 from structlog.contextvars import get_contextvars
 
 from accounts import password as policy
-from accounts import selectors
+from accounts import selectors, standing
 from accounts.errors import AddressRefused, EmailTaken, PasswordRefused, SuspensionRefused
-from accounts.mailbox import Mailbox, MailboxKind, classify
-from accounts.models import AuditEvent, AuditKind, JoinedBy, LoginFailure, User
+from accounts.evidence import PROVIDER_NAMES, Authority
+from accounts.mailbox import classify
+from accounts.models import (
+    AuditEvent,
+    AuditKind,
+    IdentityEvidence,
+    JoinedBy,
+    LoginFailure,
+    User,
+)
 from accounts.signals import access_ended
-from billing.tiers import Tier
 from netra.ids import UserID
 
 # What an attempt may write into the audit: enough to recognise it, too little to fill a disk.
@@ -32,6 +40,7 @@ _SECRET_NAME = re.compile("pass|code|token|secret|key", re.IGNORECASE)
 ATTEMPT_WAIT_S = 5
 FAILURES_FORGOTTEN_AFTER = timedelta(days=30)
 FAILURES_SWEPT_AT_ONCE = 100
+DELETED_DOMAIN = "deleted.invalid"
 
 
 def audit(
@@ -69,10 +78,11 @@ def sign_up(*, email: str, password: str, **untrusted: object) -> User:
     if found:
         raise PasswordRefused(found)
     record_claims(address=mailbox.address, claims=untrusted)
+    recommended = standing.recommendation(mailbox)
     user = User(
         email=mailbox.address,
         joined_by=JoinedBy.SIGN_UP,
-        recommended_tier=_recommendation(mailbox),
+        recommended_tier=recommended.value if recommended else "",
     )
     user.set_password(password)  # slow on purpose, so outside the transaction
     try:
@@ -111,10 +121,6 @@ def _shown(value: object) -> str:
     return text.encode("utf-8", "replace").decode()
 
 
-def _recommendation(mailbox: Mailbox) -> str:
-    return Tier.EARLY.value if mailbox.kind is MailboxKind.BUSINESS else ""
-
-
 def unfinished_sign_up(*, email: str, password: str) -> User | None:
     """The user who signed up with this address and password and never entered the code.
 
@@ -134,40 +140,72 @@ def unfinished_sign_up(*, email: str, password: str) -> User | None:
 @transaction.atomic
 def mark_verified(*, user: User) -> User:
     """Take the user's address as proven; repeating it changes nothing."""
-    locked = User.objects.select_for_update().get(pk=user.pk)
-    address, _ = EmailAddress.objects.get_or_create(
-        user=locked, email=locked.email, defaults={"primary": True, "verified": True}
-    )
-    if not (address.verified and address.primary):
-        EmailAddress.objects.filter(user=locked).exclude(pk=address.pk).update(primary=False)
-        address.verified = address.primary = True
-        address.save()
-    if locked.verified_at is None:
-        _note_verified(locked)
+    take_as_proven(user=_locked(user), by_code=True)
     user.refresh_from_db()
     return user
+
+
+def take_as_proven(*, user: User, by_code: bool) -> None:
+    """The same for a row that is locked; `by_code` False where a provider vouched for it."""
+    address, _ = EmailAddress.objects.get_or_create(
+        user=user, email=user.email, defaults={"primary": True, "verified": True}
+    )
+    if not (address.verified and address.primary):
+        EmailAddress.objects.filter(user=user).exclude(pk=address.pk).update(primary=False)
+        address.verified = address.primary = True
+        address.save()
+    if user.verified_at is None:
+        _note_verified(user, by_code=by_code)
+
+
+def _locked(user: User) -> User:
+    # Not against rows that only point at the user: billing writes such ones under a lock of its
+    # own, which we take next.
+    return User.objects.select_for_update(no_key=True).get(pk=user.pk)
 
 
 @transaction.atomic
 def confirm_address(*, user: User) -> None:
     """Note that the user proved the address on their row, by a code mailed to it."""
-    locked = User.objects.select_for_update().get(pk=user.pk)
+    locked = _locked(user)
     if locked.verified_at is None:
-        _note_verified(locked)
+        _note_verified(locked, by_code=True)
 
 
-def _note_verified(user: User) -> None:
+def _note_verified(user: User, *, by_code: bool) -> None:
+    standing.settle(user, by_code=by_code)
     user.verified_at = timezone.now()
-    user.recommended_tier = _recommendation(classify(user.email))
-    user.save(update_fields=["verified_at", "recommended_tier"])
+    # Billing starts the trial with this, of what is recommended by now and above what is granted.
+    user.save(update_fields=["verified_at"])
     audit(AuditKind.VERIFIED, user=user)
 
 
 @transaction.atomic
 def adopt_address(*, user: User) -> None:
     """After a change of address: it was proven by code, and the recommendation follows it."""
-    locked = User.objects.select_for_update().get(pk=user.pk)
-    _note_verified(locked)
+    _note_verified(_locked(user), by_code=True)
+
+
+def note_conflict(*, user: User, identity: IdentityEvidence, address: str) -> None:
+    """An identity came with another address than its own: write it down and tell its user, once."""
+    seen = selectors.address_hash(address)
+    known = AuditEvent.objects.filter(
+        kind=AuditKind.IDENTITY_CONFLICT, user=user, address_hash=seen
+    )
+    if known.exists():
+        return
+    audit(AuditKind.IDENTITY_CONFLICT, user=user, address_hash=seen, provider=identity.provider)
+    notify(user=user, about="identity_conflict", provider=identity.provider)
+
+
+def notify(*, user: User, about: str, provider: str) -> None:
+    """Mail the user what was done with an identity, once it is done; `about` names the template."""
+    if context.request is None:
+        return
+    template = f"accounts/email/{about}"
+    shown = {"provider_name": PROVIDER_NAMES.get(provider, provider)}
+    mail = partial(get_adapter().send_notification_mail, template, user, context=shown)
+    transaction.on_commit(mail, robust=True)
 
 
 @transaction.atomic
@@ -208,6 +246,56 @@ def reinstate(*, user: User, actor: User, reason: str) -> bool:
     audit(AuditKind.REINSTATED, user=user, actor=actor, reason=reason)
     end_access(user=user)
     return True
+
+
+@transaction.atomic
+def delete_account(*, user: User, reason: str) -> None:
+    """Make the person unknown and end every session and socket; a second call changes nothing.
+
+    The row stays, since the ledger, the audit and the claims of trials hang on it; of the address
+    and of identities only keyed hashes are left, by which a trial is not had twice.
+    """
+    locked = _locked(user)
+    if locked.email == _deleted_address(locked):
+        return
+    address_hash = selectors.address_hash(locked.email)
+    for identity in locked.identities.all():
+        standing.part(identity, reason="the account was deleted")
+        _forget_identity(identity)
+    standing.withdraw(locked, reason="the account was deleted")
+    LoginFailure.objects.filter(address_hash=address_hash).delete()
+    EmailAddress.objects.filter(user=locked).delete()
+    _forget_person(locked)
+    audit(AuditKind.ACCOUNT_DELETED, user=locked, address_hash=address_hash, reason=reason)
+    end_access(user=locked)
+    user.refresh_from_db()
+
+
+def _deleted_address(user: User) -> str:
+    return f"{user.public_id}@{DELETED_DOMAIN}"
+
+
+def _forget_person(user: User) -> None:
+    user.email = _deleted_address(user)
+    user.set_unusable_password()
+    user.session_generation += 1
+    user.is_active = user.is_staff = user.is_superuser = False
+    user.verified_at = user.last_login = None
+    user.recommended_tier = ""
+    user.save()
+    user.groups.clear()
+    user.user_permissions.clear()
+
+
+def _forget_identity(identity: IdentityEvidence) -> None:
+    name = f"{identity.issuer} {identity.subject}"
+    IdentityEvidence.objects.filter(pk=identity.pk).update(
+        subject=salted_hmac("accounts.identity", name, algorithm="sha256").hexdigest(),
+        address="",
+        hosted_domain="",
+        verified=False,
+        authority=Authority.NONE.value,
+    )
 
 
 def try_password(*, address: str, check: Callable[[], User | None]) -> User | None:

@@ -20,6 +20,9 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
     }
 )
 
+# Of a limit of a month; whoever reaches one is told so, once a period each.
+WARN_AT_PERCENT = (80, 95, 100)
+
 # First values, in the order of Tier; None is unlimited. Operators edit the rows, not this table.
 FIRST_LIMITS: Mapping[str, tuple[int | None, ...]] = MappingProxyType(
     {
@@ -60,6 +63,13 @@ class LimitVersion:
 def suffices(limit: int | None, amount: int) -> bool:
     """At the limit is allowed, one above is not."""
     return limit is None or amount <= limit
+
+
+def percent_reached(used: int, limit: int | None) -> int | None:
+    """The highest of WARN_AT_PERCENT that so much use has reached; none of what has no limit."""
+    if not limit:
+        return None
+    return max((part for part in WARN_AT_PERCENT if used * 100 >= part * limit), default=None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

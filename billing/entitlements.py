@@ -143,14 +143,28 @@ def _winner(grants: Collection[GrantSpan], at: datetime) -> GrantSpan | None:
 def _why(grants: Collection[GrantSpan], at: datetime) -> str:
     winner = _winner(grants, at)
     if winner is None or winner.tier is Tier.FREE:
-        return "Free plan: nothing on this account grants a higher one."
+        return _why_free(grants, at)
     sentence = f"{winner.tier.capitalize()} plan {_BY[winner.kind]}"
     end = winner.ends_at
     if end is None:
         return f"{sentence}."
     after = effective_tier(grants, end)
     follows = "which goes on" if after is winner.tier else f"then the {after} plan"
-    return f"{sentence} until {end.astimezone(UTC):%-d %B %Y, %H:%M} UTC, {follows}."
+    return f"{sentence} until {_words(end)}, {follows}."
+
+
+def _why_free(grants: Collection[GrantSpan], at: datetime) -> str:
+    trials = [(g.ends_at, g.tier) for g in grants if g.kind is GrantKind.TRIAL and g.ends_at]
+    ended = [(end, tier) for end, tier in trials if end <= at]
+    if not ended:
+        return "Free plan: nothing on this account grants a higher one."
+    end, tier = max(ended)
+    name = f"your {tier.capitalize()} trial"
+    return f"Free plan: {name} ended on {_words(end)}; all that was written stays readable."
+
+
+def _words(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
 
 
 def _next_change(

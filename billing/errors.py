@@ -91,9 +91,43 @@ class GrantRefused(BillingError):
         return REFUSAL_WORDS[self.reason]
 
 
-class TrialRefused(BillingError):
-    """No trial for this account; `reason` is a word such as `disposable_mail`."""
+class TrialRefusal(StrEnum):
+    ALREADY_USED = "already_used"
+    BASE_TIER = "base_tier"
+    DAYS_OF_TRIAL = "days_of_trial"
+    DISPOSABLE_MAIL = "disposable_mail"
+    NO_REASON = "no_reason"
+    NO_TRIAL = "no_trial"
+    NOT_OFFERED = "not_offered"
+    NOT_VERIFIED = "not_verified"
+    ORGANISATION = "organisation"
+    OWN_ACCOUNT = "own_account"
+    TRIAL_OVERLAPS = "trial_overlaps"
 
-    def __init__(self, reason: str) -> None:
+
+TRIAL_REFUSAL_WORDS: Mapping[TrialRefusal, str] = MappingProxyType(
+    {
+        TrialRefusal.ALREADY_USED: "There is one trial of a plan for each person.",
+        TrialRefusal.BASE_TIER: "The account already has this plan, or a higher one.",
+        TrialRefusal.DAYS_OF_TRIAL: REFUSAL_WORDS[GrantRefusal.DAYS_OF_TRIAL],
+        TrialRefusal.DISPOSABLE_MAIL: "There is no trial for a disposable address.",
+        TrialRefusal.NO_REASON: REFUSAL_WORDS[GrantRefusal.NO_REASON],
+        TrialRefusal.NO_TRIAL: "The account has no running trial.",
+        TrialRefusal.NOT_OFFERED: "No trial is offered for this account.",
+        TrialRefusal.NOT_VERIFIED: "The address has to be verified first.",
+        TrialRefusal.ORGANISATION: "This organisation has had all of its trials.",
+        TrialRefusal.OWN_ACCOUNT: "Nobody extends their own trial.",
+        TrialRefusal.TRIAL_OVERLAPS: REFUSAL_WORDS[GrantRefusal.TRIAL_OVERLAPS],
+    }
+)
+
+
+class TrialRefused(BillingError):
+    """No trial, or no longer one, for this account; nothing has changed."""
+
+    def __init__(self, reason: TrialRefusal) -> None:
         super().__init__(reason)
         self.reason = reason
+
+    def __str__(self) -> str:
+        return TRIAL_REFUSAL_WORDS[self.reason]

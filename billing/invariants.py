@@ -29,12 +29,12 @@ class TimeRange(Func):
         super().__init__(start, end, RangeBoundary())
 
 
-class _Refusal(TypedDict):
+class Refusal(TypedDict):
     violation_error_code: str
     violation_error_message: str
 
 
-def _refuses(refusal: GrantRefusal) -> _Refusal:
+def _refuses(refusal: GrantRefusal) -> Refusal:
     return {
         "violation_error_code": refusal.value,
         "violation_error_message": REFUSAL_WORDS[refusal],
@@ -159,11 +159,31 @@ CHAIN = pgtrigger.Trigger(
         """
     ),
 )
+# A trial that runs is revoked or made longer, whatever a policy, a calendar or a job says.
+NEVER_SHORTENED = pgtrigger.Trigger(
+    name="trial_never_shortened",
+    when=pgtrigger.Before,
+    operation=pgtrigger.Update,
+    condition=pgtrigger.Condition("OLD.kind = 'trial'"),
+    func=pgtrigger.Func(  # type: ignore[no-untyped-call]  # pgtrigger leaves it untyped
+        """
+        IF NEW.{columns.ends_at} IS NULL OR NEW.{columns.ends_at} < OLD.{columns.ends_at}
+            OR NEW.{columns.starts_at} <> OLD.{columns.starts_at}
+            OR NEW.{columns.kind} <> OLD.{columns.kind}
+            OR NEW.{columns.tier} <> OLD.{columns.tier}
+            OR NEW.{columns.user} <> OLD.{columns.user} THEN
+            RAISE EXCEPTION 'a trial is extended or revoked, never shortened or changed'
+                USING ERRCODE = 'check_violation', CONSTRAINT = 'grant_trial_never_shortened';
+        END IF;
+        RETURN NEW;
+        """
+    ),
+)
 APPEND_ONLY = pgtrigger.Protect(name="append_only", operation=pgtrigger.Update | pgtrigger.Delete)
 NO_TRUNCATE = pgtrigger.Trigger(
     name="no_truncate",
     level=pgtrigger.Statement,
     when=pgtrigger.Before,
     operation=pgtrigger.Truncate,
-    func="RAISE EXCEPTION 'the ledger of tier changes is append-only';",
+    func="RAISE EXCEPTION '% is append-only', TG_TABLE_NAME;",
 )

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import structlog
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 
 from billing.entitlements import GrantSpan, boundaries, effective_tier, tier_steps
@@ -19,6 +19,8 @@ from netra.ids import UserID
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+_HOLD = "SELECT id FROM accounts_user WHERE id = %s FOR KEY SHARE"
 
 
 @contextmanager
@@ -38,9 +40,18 @@ def entry(*, user: "User", cause: TierChange.Cause, actor: "User | None") -> Ite
         transaction.on_commit(partial(_announce, user), robust=True)
 
 
+@contextmanager
+def alone_with(user: "User") -> Iterator[None]:
+    """Lock the account against every change of its grants, without making one."""
+    with transaction.atomic():
+        _locked_head(user)
+        yield
+
+
 def catch_up(user: "User") -> bool:
     """Write what time has changed in one account; False when another process is at it."""
     with transaction.atomic():
+        _hold(user)
         head = LedgerHead.objects.select_for_update(skip_locked=True).filter(user=user).first()
         if head is None:
             return False
@@ -52,8 +63,19 @@ def catch_up(user: "User") -> bool:
 
 
 def _locked_head(user: "User") -> LedgerHead:
+    _hold(user)
     LedgerHead.objects.get_or_create(user=user, defaults={"replayed_until": timezone.now()})
     return LedgerHead.objects.select_for_update().get(user=user)
+
+
+def _hold(user: "User") -> None:
+    """Lock the account's row as a new row that refers to it will.
+
+    Before the head: a transaction that changes the user, and then a grant, has locked them in this
+    order, and one that held the head first would wait for it in a circle.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(_HOLD, [user.pk])
 
 
 def _replay(head: LedgerHead, *, until: datetime) -> None:

@@ -7,15 +7,17 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
+from django.conf import settings
 from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
-from billing.catalogue import WINDOWS, Catalogue
-from billing.entitlements import Entitlements, GrantKind, GrantSpan, entitlements
-from billing.models import Feature, Reservation, TierLimit, UsageCounter
+from billing.catalogue import WINDOWS, Catalogue, percent_reached
+from billing.entitlements import Entitlements, GrantKind, GrantSpan, effective_tier, entitlements
+from billing.models import Feature, Grant, Reservation, TierLimit, TrialPolicy, UsageCounter
 from billing.periods import Window, period_at
 from billing.tiers import Tier
+from billing.trials import OVER_SAID_FOR, TrialEnding, environment_of
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -34,12 +36,13 @@ class _Read:
 _read: _Read | None = None
 
 # Asked for every message: the ORM would take longer to write this than PostgreSQL to answer it.
-# A grant counts from its approval, where it needs one, and until its revocation.
+# A grant counts from its approval, where it needs one, and until its revocation. Of a trial, of
+# which there are few, the end is told even when it is long over.
 _SPANS = """
 SELECT user_id, kind, tier, GREATEST(starts_at, approved_at), LEAST(ends_at, revoked_at)
 FROM billing_grant
 WHERE user_id = ANY(%(users)s)
-    AND COALESCE(LEAST(ends_at, revoked_at), 'infinity') > %(since)s
+    AND (kind = 'trial' OR COALESCE(LEAST(ends_at, revoked_at), 'infinity') > %(since)s)
     AND (tier <> 'enterprise' OR approved_at IS NOT NULL)
 """
 
@@ -52,6 +55,11 @@ class Usage:
     used: int
     limit: int | None
     resets_at: datetime | None
+
+    @property
+    def percent_reached(self) -> int | None:
+        """Of the parts at which a warning is due, the highest that is used; None below them."""
+        return percent_reached(self.used, self.limit)
 
 
 def entitlements_of(user: "User", *, at: datetime | None = None) -> Entitlements:
@@ -71,7 +79,7 @@ def entitlements_of_all(
 
 
 def spans_of(user: int, *, since: datetime) -> list[GrantSpan]:
-    """An account's grants as far as they count at a moment or later, if left alone."""
+    """An account's grants as far as they count at a moment or later, and all trials it had."""
     return _spans([user], since=since)[user]
 
 
@@ -92,6 +100,42 @@ def held_keys(user: "User", *, feature: str) -> list[str]:
     """The keys under which an account holds something of a limit, lapsed ones included."""
     held = Reservation.objects.filter(user=user, feature=feature, state=Reservation.State.HELD)
     return list(held.values_list("key", flat=True))
+
+
+def trial_policy_for(user: "User", *, at: datetime) -> TrialPolicy | None:
+    """The rule that holds for the account's mailbox in this environment."""
+    environment = environment_of(settings.NETRA_ENV, testing=settings.NETRA_TESTING)
+    rules = TrialPolicy.objects.filter(
+        environment=environment, mailbox_kind__in=(user.mailbox_kind, ""), valid_from__lte=at
+    )
+    # The empty kind, which is every other one, sorts last.
+    return rules.exclude(valid_until__lte=at).order_by("-mailbox_kind").first()
+
+
+def trial_ending_of(user: "User", *, at: datetime | None = None) -> TrialEnding | None:
+    """The account's trial while it runs and shortly after, with what follows it."""
+    at = at or timezone.now()
+    trials = Grant.objects.filter(
+        user=user,
+        kind=GrantKind.TRIAL,
+        revoked_at=None,
+        starts_at__lte=at,
+        ends_at__gt=at - OVER_SAID_FOR,
+    )
+    trial = trials.order_by("-ends_at").first()
+    return None if trial is None else ending_of(trial)
+
+
+def ending_of(trial: Grant) -> TrialEnding:
+    """What is to be said of a trial's end, as the account stands now."""
+    assert trial.ends_at is not None  # the database holds that a trial ends
+    spans = spans_of(trial.user_id, since=trial.ends_at)
+    return TrialEnding(
+        tier=trial.tier,
+        starts_at=trial.starts_at,
+        ends_at=trial.ends_at,
+        then=effective_tier(spans, trial.ends_at),
+    )
 
 
 def catalogue() -> Catalogue:

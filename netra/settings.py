@@ -9,6 +9,7 @@ from csp.constants import NONE, SELF
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
+from accounts import endpoints
 from netra import engines, env, logs
 from netra.env import Environment
 
@@ -73,6 +74,10 @@ INSTALLED_APPS = [
     "accounts",  # before allauth, whose templates it replaces
     "allauth",
     "allauth.account",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.github",
+    "allauth.socialaccount.providers.google",
+    "allauth.socialaccount.providers.openid_connect",
     "channels",
     "csp",
     "pgtrigger",
@@ -139,7 +144,14 @@ def database(url: str) -> dict[str, Any]:
             "keepalives_idle": 10,
             "keepalives_interval": 3,
             "keepalives_count": 3,
-            "pool": {"min_size": 2, "max_size": NETRA_DB_THREADS + 8, "timeout": 5},
+            "pool": {
+                "min_size": 2,
+                "max_size": NETRA_DB_THREADS + 8,
+                "timeout": 5,
+                # After longer it gives up and whoever comes next tries at once; else the pauses
+                # between its attempts double, and after a minute without database add another.
+                "reconnect_timeout": 3,
+            },
         },
     }
 
@@ -232,11 +244,27 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+SOCIALACCOUNT_ADAPTER = "accounts.adapters.ProviderAdapter"
+SOCIALACCOUNT_STORE_TOKENS = False
+# A provider without a client id shows no button; base URLs are refused in production above.
+OAUTH_CLIENTS = tuple(
+    endpoints.Client(
+        provider=_name,
+        client_id=_client_id,
+        secret=env.secret(f"NETRA_OAUTH_{_name.upper()}_SECRET").reveal(),
+        base_url=env.url(f"NETRA_OAUTH_{_name.upper()}_BASE_URL", "", schemes=("http", "https")),
+    )
+    for _name in endpoints.PROVIDERS
+    if (_client_id := env.text(f"NETRA_OAUTH_{_name.upper()}_CLIENT_ID", ""))
+)
+SOCIALACCOUNT_PROVIDERS = endpoints.provider_settings(OAUTH_CLIENTS)
 ACCOUNT_RATE_LIMITS = False  # allauth's limits wait for a lock; ours are accounts.limits
 # Uses in a window of seconds.
 ACCOUNTS_LIMITS = {
     "login": (30 * NETRA_RATE_SCALE, 60),
     "signup": (20 * NETRA_RATE_SCALE, 60),
+    # Each way to a provider and each way back.
+    "provider": (60 * NETRA_RATE_SCALE, 60),
     "mail_network": (20 * NETRA_RATE_SCALE, 60),
     "mail_address": (3 * NETRA_RATE_SCALE, 60),
 }
@@ -277,7 +305,8 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        "form-action": [SELF],
+        # The buttons of the sign-in page are forms that lead to the providers.
+        "form-action": [SELF, *endpoints.origins(OAUTH_CLIENTS)],
         "frame-ancestors": [NONE],
     }
 }

@@ -13,6 +13,7 @@ LEAVES = [
     "netra.client",
     "billing.tiers",
     "billing.entitlements",
+    "billing.trials",
     "accounts.mailbox",
     "accounts.password",
     "chat.protocol.frames",

@@ -26,6 +26,8 @@ logger = structlog.get_logger(__name__)
 BEAT_EVERY_S: Final = 1.0
 # Reservations lapse after 45 s, and an expired grant is in the ledger within 15 s.
 HOUSEKEEPING_EVERY_S: Final = 10.0
+# A mail that says "in 7 days" may be a minute late.
+MAILS_EVERY_S: Final = 60.0
 
 # A task that does not heed its cancellation must not hold up Stop: its writes are fenced.
 CANCELLED_WITHIN_S: Final = 0.3
@@ -83,6 +85,11 @@ async def keep_house() -> None:
     await _repeat(_keep_house_once, every_s=HOUSEKEEPING_EVERY_S)
 
 
+async def send_mails() -> None:
+    """What is due of mails; apart from the house, which a slow mail server must not hold up."""
+    await _repeat(_send_mails_once, every_s=MAILS_EVERY_S)
+
+
 async def _repeat(work: Callable[[], Awaitable[None]], *, every_s: float) -> None:
     while True:
         try:
@@ -114,3 +121,8 @@ async def _keep_house_once() -> None:
     await in_database(dead_letters.prune)
     await in_database(trace.prune)
     await in_database(nodes.forget_dead)
+
+
+async def _send_mails_once() -> None:
+    await in_database(billing.send_due_reminders)
+    await in_database(billing.send_usage_warnings)

@@ -6,7 +6,7 @@ from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
 from accounts import services
-from accounts.models import AuditEvent, AuditKind, User
+from accounts.models import AuditEvent, AuditKind, IdentityEvidence, ProviderTier, User
 from tests.accounts.people import PASSWORD, sign_in, verified
 
 pytestmark = pytest.mark.django_db
@@ -41,7 +41,10 @@ def test_users_are_found_by_address_and_public_id(root: Client) -> None:
         assert bob.public_id not in page
 
 
-@pytest.mark.parametrize("place", ["user", "auditevent", "loginfailure"])
+@pytest.mark.parametrize(
+    "place",
+    ["user", "auditevent", "loginfailure", "identityevidence", "providertier", "domainpolicy"],
+)
 def test_a_longer_list_needs_no_more_queries(
     root: Client, place: str, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
@@ -119,3 +122,43 @@ def test_a_locked_address_is_found_and_opened(root: Client) -> None:
         services.try_password(address="ada@acme.org", check=lambda: None)
     page = root.get("/admin/accounts/loginfailure/", {"q": "ada@acme.org"}).content.decode()
     assert "1 login failure" in page
+
+
+def test_an_unproven_claim_is_evicted_with_a_reason(root: Client) -> None:
+    squatter = services.sign_up(email="ada@acme.org", password=PASSWORD)
+    owner = verified("bob@acme.org")
+    assert "Give a reason" in act(root, "evict_claim", squatter, reason="")
+    page = act(root, "evict_claim", squatter, owner, reason="the owner wrote to us")
+    assert "Free again: ada@acme.org" in page
+    assert "Not free: bob@acme.org. The address is proven" in page
+    squatter.refresh_from_db()
+    assert not squatter.is_active
+    event = AuditEvent.objects.get(kind=AuditKind.CLAIM_EVICTED)
+    assert event.actor is not None
+    assert event.actor.email == "root@acme.org"
+
+
+@pytest.mark.parametrize("model", ["socialapp", "socialtoken", "socialaccount"])
+def test_clients_and_tokens_are_not_edited(root: Client, model: str) -> None:
+    assert root.get(f"/admin/socialaccount/{model}/").status_code == 404
+
+
+def test_evidence_is_read_and_never_written(root: Client) -> None:
+    ada = verified("ada@acme.org")
+    identity = IdentityEvidence.objects.create(
+        user=ada, provider="github", issuer="https://github.example", subject="42", authority="none"
+    )
+    place = f"/admin/accounts/identityevidence/{identity.pk}"
+    assert root.get(f"{place}/change/").status_code == 200
+    assert root.post(f"{place}/change/", {"subject": "43"}).status_code == 403
+    assert root.post(f"{place}/delete/").status_code == 403
+    assert root.get("/admin/accounts/identityevidence/add/").status_code == 403
+
+
+def test_enterprise_by_a_provider_is_refused_in_the_form(root: Client) -> None:
+    row = ProviderTier.objects.get(provider="github")
+    page = root.post(
+        f"/admin/accounts/providertier/{row.pk}/change/",
+        {"provider": "github", "tier": "enterprise"},
+    )
+    assert "never grants enterprise" in page.content.decode()

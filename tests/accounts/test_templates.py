@@ -7,8 +7,12 @@ import pytest
 from django.core import mail
 from django.template.loader import render_to_string
 from django.test import Client, RequestFactory
+from pytest_django import Settings
 
+from accounts import endpoints
+from accounts.errors import LinkRefusal
 from tests.accounts.people import PASSWORD, mailed_code, sign_in, verified
+from tests.accounts.providers import Providers, come_by
 
 pytestmark = pytest.mark.django_db
 
@@ -51,7 +55,7 @@ def check(text: str) -> None:
 
 
 OPEN = ["login", "signup", "password/reset", "inactive"]
-OWN = ["logout", "email", "password/change", "reauthenticate"]
+OWN = ["logout", "email", "password/change", "reauthenticate", "3rdparty"]
 
 
 @pytest.mark.parametrize("place", OPEN)
@@ -112,6 +116,53 @@ def test_an_expired_form_is_said_in_our_words() -> None:
     assert b"This form has expired" in answer.content
 
 
-@pytest.mark.parametrize("name", ["accounts/mail_away", "account/signup_closed"])
+@pytest.mark.parametrize("place", ["login", "signup"])
+def test_only_configured_providers_have_a_button(
+    client: Client, providers: Providers, settings: Settings, place: str
+) -> None:
+    every = client.get(f"/accounts/{place}/").content.decode()
+    check(every)
+    settings.SOCIALACCOUNT_PROVIDERS = endpoints.provider_settings(providers.clients[1:2])
+    one = client.get(f"/accounts/{place}/").content.decode()
+    assert re.findall(r"Continue with (\w+)", every) == ["GitHub", "Google", "LinkedIn"]
+    assert re.findall(r"Continue with (\w+)", one) == ["GitHub"]
+
+
+def test_a_button_keeps_where_to_go_next(client: Client, providers: Providers) -> None:
+    page = client.get("/accounts/login/?next=/accounts/email/").content.decode()
+    assert "/accounts/google/login/?process=login&amp;next=%2Faccounts%2Femail%2F" in page
+
+
+def test_the_page_before_a_provider_and_those_after_it(
+    client: Client, providers: Providers
+) -> None:
+    for place in ("google/login/?process=login", "github/login/", "oidc/linkedin/login/"):
+        check(client.get(f"/accounts/{place}").content.decode())
+    check(client.get("/accounts/google/login/callback/").content.decode())
+    for place in ("cancelled", "error"):
+        check(client.get(f"/accounts/3rdparty/login/{place}/").content.decode())
+
+
+def test_the_page_of_what_is_linked(client: Client, providers: Providers) -> None:
+    come_by(client, "google")
+    alone = client.get("/accounts/3rdparty/").content.decode()
+    check(alone)
+    assert "disabled" in alone
+    assert re.findall(r">Link (\w+)<", alone) == ["GitHub", "LinkedIn"]
+    come_by(client, "github", process="connect")
+    both = client.get("/accounts/3rdparty/").content.decode()
+    check(both)
+    assert "disabled" not in both
+
+
+@pytest.mark.parametrize("reason", LinkRefusal)
+def test_every_reason_not_to_link_has_its_page(reason: LinkRefusal) -> None:
+    shown = {"reason": reason.value, "provider": "GitHub", "request": RequestFactory().get("/")}
+    check(render_to_string("accounts/link_refused.html", shown))
+
+
+@pytest.mark.parametrize(
+    "name", ["accounts/sign_in_again", "accounts/mail_away", "account/signup_closed"]
+)
 def test_pages_that_only_trouble_shows(name: str) -> None:
     check(render_to_string(f"{name}.html", {"request": RequestFactory().get("/")}))

@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 from itertools import count
 
 import pytest
+from django.test import Client
 from django.utils import timezone
 
 from accounts.models import User
@@ -15,6 +16,7 @@ from billing.tiers import Tier
 
 MakeUser = Callable[[], User]
 MakeGrant = Callable[..., Grant]
+MakePerson = Callable[..., User]
 
 
 @pytest.fixture(autouse=True)
@@ -33,6 +35,21 @@ def make_user(db: None) -> MakeUser:
 @pytest.fixture
 def user(make_user: MakeUser) -> User:
     return make_user()
+
+
+@pytest.fixture
+def make_person(db: None) -> MakePerson:
+    """Somebody whose address is proven, made past the road that would start their trial."""
+
+    def person(address: str, *, recommended: str = "", verified: bool = True) -> User:
+        return User.objects.create_user(
+            address,
+            joined_by="sign_up",
+            recommended_tier=recommended,
+            verified_at=timezone.now() if verified else None,
+        )
+
+    return person
 
 
 @pytest.fixture
@@ -70,3 +87,16 @@ def give() -> MakeGrant:
         )
 
     return grant
+
+
+@pytest.fixture
+def boss(db: None) -> User:
+    """An operator who may do everything."""
+    return User.objects.create_superuser("boss@example.com")
+
+
+@pytest.fixture
+def operator(boss: User) -> Client:
+    client = Client()
+    client.force_login(boss)
+    return client

@@ -9,6 +9,7 @@ from billing.catalogue import (
     WINDOWS,
     Catalogue,
     LimitVersion,
+    percent_reached,
     suffices,
 )
 from billing.periods import ALWAYS
@@ -95,3 +96,24 @@ def test_a_version_holds_from_its_start_to_just_before_its_end() -> None:
     assert version.holds(NOW)
     assert version.holds(NOW + timedelta(days=1) - tick)
     assert not version.holds(NOW + timedelta(days=1))
+
+
+@pytest.mark.parametrize(
+    ("used", "limit", "percent"),
+    [
+        (0, 10, None),
+        (7, 10, None),
+        (8, 10, 80),
+        (9, 10, 80),
+        (10, 10, 100),
+        (15, 10, 100),
+        (19, 20, 95),
+        (799, 1000, None),
+        (5, None, None),
+        (5, 0, None),
+    ],
+)
+def test_use_reaches_a_part_of_a_limit_exactly(
+    used: int, limit: int | None, percent: int | None
+) -> None:
+    assert percent_reached(used, limit) == percent

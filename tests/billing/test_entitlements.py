@@ -184,3 +184,16 @@ def test_an_answer_cannot_be_changed() -> None:
         answer.tier = Tier.ENTERPRISE  # type: ignore[misc]  # that is the point
     with pytest.raises(TypeError):
         answer.limits["runs_month"] = None  # type: ignore[index]  # likewise
+
+
+def test_a_trial_that_ended_explains_the_free_plan() -> None:
+    first = span(GrantKind.TRIAL, Tier.EARLY, days=7)
+    second = span(GrantKind.TRIAL, Tier.MID, starts_at=NOW + timedelta(days=7), days=7)
+    end = NOW + timedelta(days=14)
+    assert entitlements([second, first], CATALOGUE, end).why == (
+        "Free plan: your Mid trial ended on 29 June 2026, 12:00 UTC;"
+        " all that was written stays readable."
+    )
+    assert "trial" in entitlements([second, first], CATALOGUE, end - TICK).why
+    paid = span(GrantKind.SUBSCRIPTION, Tier.EARLY)
+    assert "trial" not in entitlements([second, first, paid], CATALOGUE, end).why

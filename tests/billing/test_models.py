@@ -10,7 +10,15 @@ from django.db.models import Model
 
 from accounts.models import User
 from billing.fields import TierField
-from billing.models import Grant, Reservation, TierChange, TierLimit, UsageCounter
+from billing.models import (
+    Grant,
+    Reservation,
+    TierChange,
+    TierLimit,
+    TrialExtension,
+    TrialPolicy,
+    UsageCounter,
+)
 from billing.tiers import Tier
 
 pytestmark = pytest.mark.django_db
@@ -134,6 +142,50 @@ def test_a_reservation_has_one_key_an_amount_and_a_known_state(user: User) -> No
 def test_no_such_limit(fields: dict[str, Any], constraint: str) -> None:
     whole = {"tier": Tier.FREE, "limit": "runs_month", "value": 1, "valid_from": NOW} | fields
     assert refused(TierLimit(**whole)) == constraint
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({}, "trial_policies_apart"),
+        ({"valid_from": NOW - 900 * DAY, "valid_until": NOW}, "trial_policies_apart"),
+        ({"environment": "moon"}, "trial_policy_environment_known"),
+        ({"mailbox_kind": "relay", "days": 0}, "trial_policy_1_to_30_days"),
+        ({"mailbox_kind": "relay", "days": 31}, "trial_policy_1_to_30_days"),
+        ({"mailbox_kind": "relay", "fallback_tier": "enterprise"}, "trial_policy_tier_known"),
+        ({"mailbox_kind": "relay", "fallback_tier": "free"}, "trial_policy_tier_known"),
+        (
+            {"mailbox_kind": "relay", "trials_per_organisation": 0},
+            "trial_policy_organisation_has_one",
+        ),
+        ({"mailbox_kind": "relay", "valid_until": NOW}, "trial_policy_has_period"),
+    ],
+)
+def test_no_such_trial_policy(fields: dict[str, Any], constraint: str) -> None:
+    whole = {"environment": "production", "days": 14, "valid_from": NOW} | fields
+    assert refused(TrialPolicy(**whole)) == constraint
+
+
+def test_another_kind_of_mailbox_has_a_rule_of_its_own() -> None:
+    TrialPolicy.objects.create(
+        environment="production", mailbox_kind="relay", days=1, valid_from=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("fields", "constraint"),
+    [
+        ({"days": 0}, "trial_extension_days"),
+        ({"days": 31}, "trial_extension_days"),
+        ({"reason": ""}, "trial_extension_has_reason"),
+    ],
+)
+def test_no_such_extension(user: User, fields: dict[str, Any], constraint: str) -> None:
+    trial = grant(user, kind="trial", ends_at=NOW + DAY)
+    trial.save()
+    whole = {"grant": trial, "user": user, "days": 1, "reason": "x", "at": NOW}
+    assert refused(TrialExtension(**(whole | fields))) == constraint
+    assert refused(TrialExtension(**whole, actor=user)) == "trial_extension_by_another"
 
 
 def test_a_ledger_row_changes_something(user: User) -> None:

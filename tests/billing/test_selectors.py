@@ -73,3 +73,14 @@ def test_an_edit_in_this_process_is_seen_at_once(user: User) -> None:
 
 def test_a_feature_nobody_knows_is_in_no_plan(user: User, staff: User) -> None:
     assert "teleport" not in selectors.entitlements_of(user).features
+
+
+def test_usage_says_how_much_of_a_limit_is_reached(user: User) -> None:
+    def reached() -> int | None:
+        return {usage.feature: usage.percent_reached for usage in selectors.usage_of(user)}[
+            "runs_month"
+        ]
+
+    assert reached() is None
+    services.consume(user=user, feature="runs_month", amount=950, key="a")
+    assert reached() == 95

@@ -92,7 +92,7 @@ def servers_of_a_module(blocker: DjangoDbBlocker, **variables: str) -> Iterator[
             yield servers.start(**variables)
         finally:
             servers.stop()
-            _empty_database()
+            empty_database()
 
 
 @pytest.fixture(scope="module")
@@ -128,7 +128,8 @@ def site(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[
             yield Site(servers, mail)
 
 
-def _empty_database() -> None:
+def empty_database() -> None:
+    """Leave nothing of the module behind, in the way that also ledgers are emptied."""
     with connection.cursor() as cursor:
         cursor.execute(EMPTY_QUEUE)
     with pgtrigger.ignore():

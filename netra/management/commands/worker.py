@@ -63,7 +63,9 @@ async def _work() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     ringer = bell.attach()
-    beats = [asyncio.create_task(tasks.beat()), asyncio.create_task(tasks.keep_house())]
+    beats = [
+        asyncio.create_task(beat()) for beat in (tasks.beat, tasks.keep_house, tasks.send_mails)
+    ]
     try:
         while not asked.is_set():
             await _take_jobs_until(asked)
@@ -93,8 +95,9 @@ async def _take_jobs_until(asked: asyncio.Event) -> None:
         await jobs
     except asyncio.CancelledError:
         return
-    except (ConnectorException, psycopg.OperationalError):
-        logger.warning("the worker lost its queue and begins again")
+    except (ConnectorException, psycopg.OperationalError) as error:
+        why = str(error.__cause__ or error).partition("\n")[0]
+        logger.warning("the worker lost its queue and begins again", error=why)
     if not asked.is_set():
         await asyncio.sleep(BEGINS_AGAIN_AFTER_S)
 

@@ -1,4 +1,4 @@
-"""Grants, limits, features and the ledger, for operators."""
+"""Grants, for operators: given, approved, revoked, and trials extended."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -6,39 +6,29 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
-from django.db.models import Model, Q, QuerySet
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from billing import services
-from billing.errors import GrantRefused
-from billing.models import (
-    Feature,
-    Grant,
-    GrantState,
-    Reservation,
-    TierChange,
-    TierLimit,
-    UsageCounter,
-)
-from billing.periods import ALWAYS
+from billing.admin.readonly import ACCOUNT_SEARCH, AnyAdmin, acting
+from billing.entitlements import GrantKind
+from billing.errors import BillingError, GrantRefused, TrialRefusal, TrialRefused
+from billing.models import Grant, GrantState, TrialExtension
 from billing.tiers import Tier
+from billing.trials import DAY, REMINDER_DAYS
 
 if TYPE_CHECKING:
-    from accounts.models import User
-
     ModelFormOfGrant = forms.ModelForm[Grant]
-    AnyAdmin = admin.ModelAdmin[Any]
     AdminOfGrant = admin.ModelAdmin[Grant]
-    AdminOfLimit = admin.ModelAdmin[TierLimit]
-    AdminOfFeature = admin.ModelAdmin[Feature]
+    InlineOfExtension = admin.TabularInline[TrialExtension, Grant]
 else:  # Django's own classes take no parameter
     ModelFormOfGrant = forms.ModelForm
-    AnyAdmin = AdminOfGrant = AdminOfLimit = AdminOfFeature = admin.ModelAdmin
+    AdminOfGrant = admin.ModelAdmin
+    InlineOfExtension = admin.TabularInline
 
 # Where a request keeps what refused its grant, for the form that is shown again.
 REFUSED = "netra.billing.refused"
-ACCOUNT_SEARCH = ("user__email", "=user__public_id")
 
 
 class GrantForm(ModelFormOfGrant):
@@ -72,6 +62,10 @@ class GrantForm(ModelFormOfGrant):
 
 class ReasonForm(ActionForm):
     reason = forms.CharField(max_length=500, required=False, label="Reason:")
+    # Not a number to the form: Django says of a whole form that is wrong "No action selected."
+    days = forms.CharField(
+        max_length=2, required=False, label="Days more:", widget=forms.NumberInput
+    )
 
 
 class StateFilter(admin.SimpleListFilter):
@@ -98,18 +92,44 @@ class StateFilter(admin.SimpleListFilter):
         return queryset.filter(wanted.get(self.value() or "", Q()))
 
 
+class EndingFilter(admin.SimpleListFilter):
+    """Trials that an operator may want to extend, or to talk about."""
+
+    title = "trial"
+    parameter_name = "trial"
+
+    def lookups(self, request: HttpRequest, model_admin: AnyAdmin) -> list[tuple[str, str]]:
+        return [("ending", f"ending within {REMINDER_DAYS[0]} days"), ("running", "running")]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Grant]) -> QuerySet[Grant]:
+        now = timezone.now()
+        running = Q(kind=GrantKind.TRIAL, revoked_at=None, starts_at__lte=now, ends_at__gt=now)
+        soon = running & Q(ends_at__lte=now + REMINDER_DAYS[0] * DAY)
+        return queryset.filter({"ending": soon, "running": running}.get(self.value() or "", Q()))
+
+
+class Extensions(InlineOfExtension):
+    model = TrialExtension
+    fields = readonly_fields = ("at", "days", "reason", "actor")
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Grant | None = None) -> bool:
+        return False
+
+
 @admin.register(Grant)
 class GrantAdmin(AdminOfGrant):
-    """A grant is given, approved and revoked; it is never edited."""
+    """A grant is given, approved, revoked or, as a trial, extended; it is never edited."""
 
     form = GrantForm
     action_form = ReasonForm
-    actions = ("approve", "revoke")
+    actions = ("approve", "revoke", "extend")
+    inlines = (Extensions,)
     autocomplete_fields = ("user",)
     date_hierarchy = "created_at"
     ordering = ("-created_at",)
     list_display = ("user", "kind", "tier", "state", "starts_at", "ends_at", "reason", "actor")
-    list_filter = (StateFilter, "tier", "kind")
+    list_filter = (StateFilter, EndingFilter, "tier", "kind")
     list_select_related = ("user", "actor")
     search_fields = (*ACCOUNT_SEARCH, "=source", "reason")
     search_help_text = "Address (any part), public id, source, or words of the reason"
@@ -131,6 +151,18 @@ class GrantAdmin(AdminOfGrant):
     def has_revoke_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm("billing.revoke_grant")
 
+    def has_extend_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("billing.extend_trial")
+
+    def get_inlines(self, request: HttpRequest, obj: Grant | None) -> Any:
+        return self.inlines if obj is not None and obj.kind == GrantKind.TRIAL else ()
+
+    def get_readonly_fields(
+        self, request: HttpRequest, obj: Grant | None = None
+    ) -> tuple[str, ...]:
+        shown = ("actor", "created_at", "approved_by", "approved_at", "revoked_by", "revoked_at")
+        return () if obj is None else (*shown, "revoke_reason", "policy_snapshot")
+
     def get_form(
         self, request: HttpRequest, obj: Grant | None = None, change: bool = False, **options: Any
     ) -> Any:
@@ -143,7 +175,7 @@ class GrantAdmin(AdminOfGrant):
 
     def save_model(self, request: HttpRequest, obj: Grant, form: Any, change: Any) -> None:
         fields = {name: getattr(obj, name) for name in GrantForm.Meta.fields}
-        obj.pk = services.grant(**fields, actor=_actor(request)).pk
+        obj.pk = services.grant(**fields, actor=acting(request)).pk
 
     def add_view(
         self, request: HttpRequest, form_url: str = "", extra_context: Any = None
@@ -157,7 +189,7 @@ class GrantAdmin(AdminOfGrant):
     @admin.action(description="Approve as the second person", permissions=["approve"])
     def approve(self, request: HttpRequest, chosen: QuerySet[Grant]) -> None:
         def approve(grant: Grant) -> None:
-            services.approve_grant(grant=grant, actor=_actor(request))
+            services.approve_grant(grant=grant, actor=acting(request))
 
         self._each(request, chosen, approve, "approved")
 
@@ -166,9 +198,31 @@ class GrantAdmin(AdminOfGrant):
         reason = request.POST.get("reason", "")
 
         def revoke(grant: Grant) -> None:
-            services.revoke(grant=grant, reason=reason, actor=_actor(request))
+            services.revoke(grant=grant, reason=reason, actor=acting(request))
 
         self._each(request, chosen, revoke, "revoked")
+
+    @admin.action(
+        description="Extend the trial by the days given, with the reason given",
+        permissions=["extend"],
+    )
+    def extend(self, request: HttpRequest, chosen: QuerySet[Grant]) -> None:
+        days, reason = request.POST.get("days", ""), request.POST.get("reason", "")
+        if not days.isdecimal():
+            self.message_user(request, "Say how many days more.", messages.ERROR)
+            return
+
+        def extend(grant: Grant) -> None:
+            if grant.kind != GrantKind.TRIAL or grant.state_at(timezone.now()) != GrantState.LIVE:
+                raise TrialRefused(TrialRefusal.NO_TRIAL)
+            services.extend_trial(
+                user=grant.user,
+                days=int(days),
+                reason=reason,
+                actor=acting(request),
+            )
+
+        self._each(request, chosen, extend, "extended")
 
     def _each(
         self,
@@ -181,113 +235,10 @@ class GrantAdmin(AdminOfGrant):
         for grant in chosen.select_related("user"):
             try:
                 verb(grant)
-            except GrantRefused as refused:
+            except BillingError as refused:
                 self.message_user(request, f"{grant.user}: {refused}", messages.ERROR)
                 continue
             count += 1
             self.log_change(request, grant, done)
         if count:
             self.message_user(request, f"Grants {done}: {count}.", messages.SUCCESS)
-
-
-@admin.register(TierLimit)
-class TierLimitAdmin(AdminOfLimit):
-    """A new value is a new version: a raise holds at once, a cut from the next period."""
-
-    fields = ("tier", "limit", "value", "valid_from", "valid_until", "actor")
-    readonly_fields = ("tier", "limit", "valid_from", "valid_until", "actor")
-    list_display = ("limit", "tier", "shown_value", "valid_from", "valid_until", "actor")
-    list_filter = ("limit", "tier")
-    list_select_related = ("actor",)
-    search_fields = ("limit", "tier")
-    ordering = ("limit", "value", "valid_from")
-
-    @admin.display(description="Value", ordering="value")
-    def shown_value(self, limit: TierLimit) -> str:
-        return "unlimited" if limit.value is None else f"{limit.value:,}"
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: TierLimit | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: TierLimit | None = None) -> bool:
-        over = obj is not None and obj.valid_until is not None and obj.valid_until <= timezone.now()
-        return not over and super().has_change_permission(request, obj)
-
-    def save_model(self, request: HttpRequest, obj: TierLimit, form: Any, change: Any) -> None:
-        version = services.change_limit(
-            tier=obj.tier, limit=obj.limit, value=obj.value, actor=_actor(request)
-        )
-        obj.pk = version.pk
-        self.message_user(request, f"{version} holds from {version.valid_from:%Y-%m-%d %H:%M} UTC.")
-
-
-@admin.register(Feature)
-class FeatureAdmin(AdminOfFeature):
-    list_display = ("name", "lowest_tier")
-    list_filter = ("lowest_tier",)
-    search_fields = ("name",)
-
-    def get_readonly_fields(
-        self, request: HttpRequest, obj: Feature | None = None
-    ) -> tuple[str, ...]:
-        return () if obj is None else ("name",)  # code asks for features by name
-
-    def has_delete_permission(self, request: HttpRequest, obj: Feature | None = None) -> bool:
-        return False  # the next migrate would bring it back
-
-
-class ReadOnly(AnyAdmin):
-    """Rows that only services write."""
-
-    show_full_result_count = False
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-
-@admin.register(TierChange)
-class TierChangeAdmin(ReadOnly):
-    date_hierarchy = "at"
-    ordering = ("-at", "-seq")
-    list_display = ("user", "seq", "before", "after", "cause", "actor", "at", "request_id")
-    list_filter = ("cause", "after", "before")
-    list_select_related = ("user", "actor")
-    search_fields = (*ACCOUNT_SEARCH, "=request_id")
-    search_help_text = "Address (any part), public id or request id"
-
-
-@admin.register(UsageCounter)
-class UsageCounterAdmin(ReadOnly):
-    list_select_related = ("user",)
-    ordering = ("-period_start", "feature")
-    list_display = ("user", "feature", "period", "used", "reserved", "limit")
-    list_filter = ("feature",)
-    search_fields = ACCOUNT_SEARCH
-
-    @admin.display(description="Period", ordering="period_start")
-    def period(self, counter: UsageCounter) -> str:
-        start = counter.period_start
-        return "until given back" if start == ALWAYS else f"from {start:%Y-%m-%d %H:%M} UTC"
-
-
-@admin.register(Reservation)
-class ReservationAdmin(ReadOnly):
-    list_select_related = ("user",)
-    ordering = ("-created_at",)
-    list_display = ("key", "user", "feature", "amount", "state", "created_at", "lapses_at")
-    list_filter = ("state", "feature")
-    search_fields = (*ACCOUNT_SEARCH, "=key")
-
-
-def _actor(request: HttpRequest) -> "User":
-    assert request.user.is_authenticated  # the admin lets nobody else in
-    return request.user

@@ -1,35 +1,21 @@
-"""What changes in billing: grants, limits, and usage that is reserved before it is used.
-
-A transaction that touches several limits of one account does so in the order of
-`billing.catalogue.WINDOWS`; another order could wait for itself.
-"""
+"""Usage that is reserved before it is used."""
 
 from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
-import psycopg
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.utils import timezone
 
-from billing import batches, ledger, reservations
+from billing import batches, reservations
 from billing.batches import Hold, Wanted
 from billing.catalogue import WINDOWS
-from billing.entitlements import Entitlements, GrantKind
-from billing.errors import BillingError, GrantRefusal, GrantRefused
-from billing.invariants import GRANT_CONSTRAINTS
-from billing.models import (
-    Grant,
-    LedgerHead,
-    Reservation,
-    TierChange,
-    TierLimit,
-    UsageCounter,
-)
+from billing.entitlements import Entitlements
+from billing.errors import BillingError
+from billing.models import Reservation, UsageCounter
 from billing.periods import Window, period_at
 from billing.selectors import entitlements_of
-from billing.tiers import Tier
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -37,100 +23,6 @@ if TYPE_CHECKING:
 # A key is remembered this long after its reservation was closed.
 CLOSED_KEPT = timedelta(days=7)
 SWEEP_ROWS_MAX = 500
-_REFUSALS = {
-    constraint.name: GrantRefusal(constraint.violation_error_code)
-    for constraint in GRANT_CONSTRAINTS
-    if constraint.violation_error_code is not None
-}
-
-
-def grant(
-    *,
-    user: "User",
-    kind: str,
-    tier: Tier,
-    starts_at: datetime,
-    ends_at: datetime | None,
-    reason: str,
-    actor: "User | None",
-    source: str = "",
-) -> Grant:
-    """Give an account evidence for a tier; an enterprise grant waits for `approve_grant`.
-
-    `actor` None is the system. Raises GrantRefused, and ValueError for an unknown kind or tier.
-    """
-    evidence = Grant(
-        user=user,
-        kind=GrantKind(kind).value,
-        tier=Tier(tier),
-        starts_at=starts_at,
-        ends_at=ends_at,
-        reason=reason.strip(),
-        actor=actor,
-        source=source,
-    )
-    with _refusals(), ledger.entry(user=user, cause=TierChange.Cause.GRANTED, actor=actor):
-        evidence.save()
-    return evidence
-
-
-def approve_grant(*, grant: Grant, actor: "User") -> None:
-    """Let a pending enterprise grant count from now on; raises GrantRefused."""
-    with (
-        _refusals(),
-        ledger.entry(user=grant.user, cause=TierChange.Cause.APPROVED, actor=actor) as moment,
-    ):
-        pending = Grant.objects.filter(pk=grant.pk, tier=Tier.ENTERPRISE, revoked_at=None)
-        if not pending.filter(approved_at=None).update(approved_at=moment, approved_by=actor):
-            grant.refresh_from_db()
-            raise GrantRefused(_why_not_pending(grant))
-    grant.refresh_from_db()
-
-
-def revoke(*, grant: Grant, reason: str, actor: "User | None") -> None:
-    """Let a grant count no more from now on; one revoked before stays as it was."""
-    with (
-        _refusals(),
-        ledger.entry(user=grant.user, cause=TierChange.Cause.REVOKED, actor=actor) as moment,
-    ):
-        Grant.objects.filter(pk=grant.pk, revoked_at=None).update(
-            revoked_at=max(moment, grant.starts_at),
-            revoked_by=actor,
-            revoke_reason=reason.strip(),
-        )
-    grant.refresh_from_db()
-
-
-def record_expiries() -> int:
-    """Write down what time has changed since anyone looked; answers for how many accounts.
-
-    Safe in any number of processes at once. No entitlement depends on it.
-    """
-    due = LedgerHead.objects.filter(due_at__lte=timezone.now()).select_related("user")
-    return sum(ledger.catch_up(head.user) for head in due.order_by("due_at")[:SWEEP_ROWS_MAX])
-
-
-def change_limit(*, tier: Tier, limit: str, value: int | None, actor: "User | None") -> TierLimit:
-    """Make a new version of a tier's limit: a raise holds at once, a cut from the next period.
-
-    What has no period of its own is cut from the next month. A change that was still to come is
-    replaced.
-    """
-    now = timezone.now()
-    with transaction.atomic():
-        versions = TierLimit.objects.select_for_update().filter(tier=tier, limit=limit)
-        current = versions.exclude(valid_until__lte=now).order_by("valid_from")[:1].get()
-        versions.filter(valid_from__gt=now).delete()
-        starts_at = _cut_starts(limit, now) if _is_cut(current.value, value) else now
-        if starts_at <= current.valid_from or value == current.value:
-            current.value, current.valid_until, current.actor = value, None, actor
-            current.save()
-            return current
-        current.valid_until = starts_at
-        current.save()
-        return TierLimit.objects.create(
-            tier=tier, limit=limit, value=value, valid_from=starts_at, actor=actor
-        )
 
 
 def reserve(
@@ -275,33 +167,3 @@ def _movement() -> Iterator[None]:
             refusal = refused
     if refusal is not None:
         raise refusal
-
-
-@contextmanager
-def _refusals() -> Iterator[None]:
-    """Say in words which rule of the database was broken."""
-    try:
-        yield
-    except IntegrityError as error:
-        cause = error.__cause__
-        name = cause.diag.constraint_name if isinstance(cause, psycopg.Error) else None
-        if name not in _REFUSALS:
-            raise
-        raise GrantRefused(_REFUSALS[name]) from error
-
-
-def _why_not_pending(grant: Grant) -> GrantRefusal:
-    if grant.revoked_at is not None:
-        return GrantRefusal.REVOKED
-    if grant.approved_at is not None:
-        return GrantRefusal.ALREADY_APPROVED
-    return GrantRefusal.NO_APPROVAL_NEEDED
-
-
-def _is_cut(before: int | None, after: int | None) -> bool:
-    return after is not None and (before is None or after < before)
-
-
-def _cut_starts(limit: str, now: datetime) -> datetime:
-    ends_at = period_at(WINDOWS[limit], now).ends_at
-    return ends_at or period_at(Window.MONTH, now).ends_at or now

@@ -1,0 +1,26 @@
+"""Sign-in: allauth's own pages, and the providers' doors, of which each one is named here."""
+
+from allauth.socialaccount.views import login_cancelled, login_error
+from django.urls import include, path, re_path
+
+from accounts import views
+
+urlpatterns = [
+    path("email/", views.email, name="account_email"),
+    path("password/set/", views.set_password, name="account_set_password"),
+    path("", include("allauth.account.urls")),
+    path("3rdparty/", views.connections, name="socialaccount_connections"),
+    path("3rdparty/login/cancelled/", login_cancelled, name="socialaccount_login_cancelled"),
+    path("3rdparty/login/error/", login_error, name="socialaccount_login_error"),
+    path("google/login/", views.enter, {"provider_id": "google"}, name="google_login"),
+    path("google/login/callback/", views.callback, {"provider_id": "google"}, "google_callback"),
+    path("github/login/", views.enter, {"provider_id": "github"}, name="github_login"),
+    path("github/login/callback/", views.callback, {"provider_id": "github"}, "github_callback"),
+    # allauth reverses these two with the name of the provider.
+    re_path(r"^oidc/(?P<provider_id>linkedin)/login/$", views.enter, name="openid_connect_login"),
+    re_path(
+        r"^oidc/(?P<provider_id>linkedin)/login/callback/$",
+        views.callback,
+        name="openid_connect_callback",
+    ),
+]

@@ -1,0 +1,162 @@
+"""The doors of the providers, and the page of what is linked."""
+
+from http import HTTPStatus
+from typing import Any, Final
+
+from allauth.account import views as stock
+from allauth.account.adapter import get_adapter
+from allauth.socialaccount.helpers import render_authentication_error
+from allauth.socialaccount.models import SocialAccount, SocialApp
+from allauth.socialaccount.providers.base import AuthProcess, ProviderException
+from allauth.socialaccount.providers.oauth2.views import (
+    OAuth2Adapter,
+    OAuth2CallbackView,
+    OAuth2LoginView,
+    OAuth2View,
+)
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_GET, require_http_methods
+from requests import RequestException
+
+from accounts import flows, identities, services
+from accounts.errors import LinkRefused
+from accounts.evidence import PROVIDER_NAMES
+from accounts.id_tokens import TokenRefused
+from accounts.models import AuditKind, IdentityEvidence, User
+from accounts.providers import GitHubAdapter, GoogleAdapter, LinkedInAdapter
+
+# Everything else would travel on to the provider: scope, auth_params, redirect_uri, action, …
+EXPECTED: Final = frozenset({"next", "process", "csrfmiddlewaretoken"})
+PROCESSES: Final = frozenset({AuthProcess.LOGIN, AuthProcess.CONNECT})
+UNEXPECTED_SHOWN_MAX: Final = 10
+NAME_CHARACTERS_MAX: Final = 50
+
+
+@require_http_methods(["GET", "HEAD", "POST"])
+def enter(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Send the browser to a provider, to sign in or to link."""
+    adapter = _adapter(request, provider_id)
+    get_adapter().take_turn("provider")
+    names = {*request.GET, *request.POST}
+    processes = {*request.GET.getlist("process"), *request.POST.getlist("process")}
+    if names - EXPECTED or processes - PROCESSES or len(processes) > 1:
+        return _refuse_parameters(request, provider_id, names - EXPECTED)
+    if AuthProcess.CONNECT in processes:
+        if not request.user.is_authenticated:
+            return redirect("account_login")
+        flows.require_fresh(request)
+    return _answer(OAuth2LoginView, request, adapter)
+
+
+@require_GET
+def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
+    """Take the browser back from a provider."""
+    adapter = _adapter(request, provider_id)
+    get_adapter().take_turn("provider")
+    return _answer(OAuth2CallbackView, request, adapter)
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def connections(request: HttpRequest) -> HttpResponse:
+    """What opens the account besides its password; a POST of `account` unlinks one."""
+    assert isinstance(request.user, User)
+    if request.method == "POST":
+        flows.require_fresh(request)
+        _unlink(request, request.user)
+        return redirect("socialaccount_connections")
+    return render(request, "socialaccount/connections.html", _linked(request.user))
+
+
+@login_required
+def email(request: HttpRequest) -> HttpResponse:
+    """allauth's page, for which nobody is stale who has no password to be asked for."""
+    if request.method == "POST" and "action_send" not in request.POST:
+        _require_fresh_without_password(request)
+    response: HttpResponse = stock.email(request)
+    return response
+
+
+@login_required
+def set_password(request: HttpRequest) -> HttpResponse:
+    """The same."""
+    if request.method == "POST":
+        _require_fresh_without_password(request)
+    response: HttpResponse = stock.password_set(request)
+    return response
+
+
+def _require_fresh_without_password(request: HttpRequest) -> None:
+    if request.user.is_authenticated and not request.user.has_usable_password():
+        flows.require_fresh(request)
+
+
+def _adapter(request: HttpRequest, provider_id: str) -> OAuth2Adapter:
+    try:
+        if provider_id == "linkedin":
+            adapter: OAuth2Adapter = LinkedInAdapter(request, provider_id)
+        else:
+            adapter = {"google": GoogleAdapter, "github": GitHubAdapter}[provider_id](request)
+        adapter.get_provider()
+    except (KeyError, SocialApp.DoesNotExist):
+        raise Http404 from None
+    return adapter
+
+
+def _answer(view: type[OAuth2View], request: HttpRequest, adapter: OAuth2Adapter) -> HttpResponse:
+    try:
+        response: HttpResponse = view.adapter_view(adapter)(request)
+    except (TokenRefused, ProviderException, RequestException) as error:
+        response = render_authentication_error(request, adapter.get_provider(), exception=error)
+    return response
+
+
+def _refuse_parameters(request: HttpRequest, provider_id: str, names: set[str]) -> HttpResponse:
+    services.audit(
+        AuditKind.PROVIDER_REFUSED,
+        provider=provider_id,
+        reason="parameters",
+        names=[name[:NAME_CHARACTERS_MAX] for name in sorted(names)[:UNEXPECTED_SHOWN_MAX]],
+    )
+    return render(request, "socialaccount/authentication_error.html", status=HTTPStatus.BAD_REQUEST)
+
+
+def _unlink(request: HttpRequest, user: User) -> None:
+    account = request.POST.get("account", "")
+    if not (account.isascii() and account.isdigit() and len(account) < 19):
+        return
+    row = SocialAccount.objects.filter(pk=int(account), user=user).first()
+    if row is None:
+        return
+    identity = IdentityEvidence.objects.filter(
+        user=user, provider=row.provider, subject=row.uid, unlinked_at=None
+    ).first()
+    if identity is None:
+        return
+    name = PROVIDER_NAMES[identity.provider]
+    try:
+        identities.unlink(user=user, identity=identity)
+    except LinkRefused:
+        messages.error(request, f"{name} is your only way to sign in. Set a password first.")
+        return
+    messages.success(request, f"{name} is unlinked: it opens your account no more.")
+
+
+def _linked(user: User) -> dict[str, Any]:
+    keys = dict(SocialAccount.objects.filter(user=user).values_list("uid", "pk"))
+    linked = list(user.identities.filter(unlinked_at=None))
+    return {
+        "linked": [
+            {
+                "account": keys.get(identity.subject),
+                "name": PROVIDER_NAMES.get(identity.provider, identity.provider),
+                "identity": identity,
+                "is_last_way_in": len(linked) == 1 and not user.has_usable_password(),
+            }
+            for identity in linked
+        ],
+        "linked_providers": {identity.provider for identity in linked},
+    }
