@@ -1,6 +1,7 @@
 """Many answers stream at once, from one web and two worker processes."""
 
 import asyncio
+import secrets
 import time
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -84,15 +85,13 @@ class Reader:
         """Ask; gives the answer that will come."""
         answer = Answer()
         self.answers.append(answer)
-        client_id = f"stream-{len(self.answers)}"
         self._socket.send(
-            type="send", client_id=client_id, thread_id=self._thread_id, text=QUESTION
+            type="send", client_id=_new_id(), thread_id=self._thread_id, text=QUESTION
         )
         return answer
 
     def stop(self, answer: Answer) -> None:
-        client_id = f"stop-{len(self.answers)}"
-        self._socket.send(type="stop", client_id=client_id, run_id=answer.run_id)
+        self._socket.send(type="stop", client_id=_new_id(), run_id=answer.run_id)
 
     def confirm(self) -> None:
         if self._thread_id is not None:
@@ -168,6 +167,11 @@ def _rows(count: int, answers: Sequence[Answer]) -> list[Row]:
             wanted=most[2:],
         ),
     ]  # fmt: skip
+
+
+def _new_id() -> str:
+    """An id that no other frame has, also of another reader of the same person."""
+    return secrets.token_hex(8)
 
 
 def _faults(answer: Answer) -> int:

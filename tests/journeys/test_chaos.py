@@ -113,7 +113,7 @@ def assert_nothing_was_lost(chatters: list[Chatter]) -> None:
         assert list(log.values_list("seq", flat=True)) == list(range(1, thread.head + 1))
         assert [event["seq"] for event in transcript.events] == list(range(1, thread.head + 1))
         questions = Message.objects.filter(thread=thread, role="user").order_by("seq")
-        assert [row.run.public_id for row in questions if row.run] == chatter.answered
+        assert [row.answers.get().public_id for row in questions] == chatter.answered
         for run_id in chatter.answered:
             types = transcript.types(run_id)
             assert types.count("agent_started") == types.count("agent_completed") == 1
