@@ -7,8 +7,8 @@ from chat.delivery import bell
 from chat.runs import checkpoints
 from chat.runs.attempts import Attempt
 
-# Human eyes see 25 updates a second as one flow; every socket pays for each of them.
-DELTA_EVERY_S: Final = 0.04
+# Human eyes see 20 updates a second as one flow; worker, bus and every socket pay for each of them.
+DELTA_EVERY_S: Final = 0.05
 ANSWER_CHARS_MAX: Final = 200_000
 
 
@@ -17,7 +17,7 @@ class AnswerTooLong(Exception):
 
 
 class AnswerText:
-    """Collects text, sends what waits every 40 ms and lets it be stored twice a second."""
+    """Collects text, sends what waits every 50 ms and lets it be stored twice a second."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
@@ -35,7 +35,9 @@ class AnswerText:
             self.text = self.text[:ANSWER_CHARS_MAX]
             raise AnswerTooLong
         if self._flush is None:
-            self._flush = asyncio.get_running_loop().call_later(DELTA_EVERY_S, self.flush)
+            # The first word is waited for.
+            delay_s = DELTA_EVERY_S if self._sent else 0
+            self._flush = asyncio.get_running_loop().call_later(delay_s, self.flush)
 
     def flush(self) -> None:
         """Send the text that waits, now; before any event, so that the two stay in order."""

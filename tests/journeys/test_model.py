@@ -11,6 +11,7 @@ from tests.fakes.openai_server import CallTool, FakeOpenAI, Refuse, Say
 from tests.journeys.browser import Visits
 from tests.journeys.conftest import Person
 from tests.journeys.transcript import (
+    Transcript,
     ask,
     assert_brackets,
     assert_text_is_whole,
@@ -47,17 +48,7 @@ async def test_a_connected_model_answers_fails_stops_and_answers_again(
         assert assert_text_is_whole(transcript, run_id, streamed=False) == "It is 42. 😀"
         assert fake.requests[0].headers["authorization"] == f"Bearer {KEY}"
 
-        # A provider that counts its calls anew with each answer means two calls all the same.
-        six, two = ({"expression": expression} for expression in ("2*3", "1+1"))
-        fake.will(CallTool("calculate", six), CallTool("calculate", two), Say("Six and two."))
-        await ask(socket, "And those?", transcript)
-        run_id = (await follow(socket, transcript, "agent_completed"))["run_id"]
-        results = [
-            event["data"]["result"]["value"]
-            for event in transcript.events
-            if event["run_id"] == run_id and event["type"] == "tool_completed"
-        ]
-        assert results == ["6", "2"]
+        await two_calls_under_one_id_are_two(socket, fake, transcript)
 
         fake.will(Refuse(429, headers={"Retry-After": "3"}))
         await ask(socket, "Again?", transcript)
@@ -85,6 +76,22 @@ async def test_a_connected_model_answers_fails_stops_and_answers_again(
     assert "It is 42." in said
     assert "word word" in said
     assert KEY not in str(socket.received)
+
+
+async def two_calls_under_one_id_are_two(
+    socket: ChatConnection, fake: FakeOpenAI, transcript: Transcript
+) -> None:
+    """As of a provider that counts its calls anew with each answer."""
+    six, two = ({"expression": expression} for expression in ("2*3", "1+1"))
+    fake.will(CallTool("calculate", six), CallTool("calculate", two), Say("Six and two."))
+    await ask(socket, "And those?", transcript)
+    run_id = (await follow(socket, transcript, "agent_completed"))["run_id"]
+    results = [
+        event["data"]["result"]["value"]
+        for event in transcript.events
+        if event["run_id"] == run_id and event["type"] == "tool_completed"
+    ]
+    assert results == ["6", "2"]
 
 
 @pytest.mark.asyncio
