@@ -67,8 +67,9 @@ def processes_for(paths: Sequence[str]) -> int:
     # A bus that was given is the same for all, and they would disturb each other on it.
     if not folders or env.raw("REDIS_URL") is not None:
         return 0
-    processes = min(os.cpu_count() or 1, PROCESSES_MAX)
-    return processes if processes > 1 else 0
+    cores = os.cpu_count() or 1
+    # One more than there are cores: journeys wait for timers as often as for the machine.
+    return min(cores + 1, PROCESSES_MAX) if cores > 1 else 0
 
 
 @pytest.hookimpl(trylast=True)
