@@ -122,14 +122,14 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         return response
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
-        """Links are changed by who has signed in just now; the rest asks for the password again."""
-        if app == "allauth.socialaccount":
+        """Ways in are changed by who has signed in just now; the rest asks for the password."""
+        if app in ("allauth.socialaccount", "allauth.mfa"):
             return not flows.is_fresh(request_context.request)
         return bool(super().is_reauthentication_required(app=app, **kwargs))
 
-    def take_turn(self, limit: str) -> None:
-        """Count the request against a limit of its network; refuse it when that is used up."""
-        self._take(limit, self._network())
+    def take_turn(self, limit: str, *, who: str = "") -> None:
+        """Count the request against a limit of its network, or of `who`; refuse it when used up."""
+        self._take(limit, who or self._network())
 
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         if template_prefix in ASKED_FOR:

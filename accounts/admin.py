@@ -3,7 +3,9 @@
 from typing import TYPE_CHECKING, ClassVar
 
 from allauth.account.decorators import secure_admin_login
-from allauth.socialaccount import admin as stock_admin  # registers what we take away again
+from allauth.mfa import admin as stock_factors  # each registers what we take away again
+from allauth.mfa.models import Authenticator
+from allauth.socialaccount import admin as stock_admin
 from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin, messages
@@ -13,6 +15,7 @@ from django.http import HttpRequest
 from django.utils import timezone
 
 from accounts import identities, selectors, services
+from accounts.doors import may_enter, second_factor_first
 from accounts.errors import LinkRefused, SuspensionRefused
 from accounts.mailbox import classify
 from accounts.models import (
@@ -38,9 +41,13 @@ else:  # Django's own classes take no parameter
     AdminOfEvidence = AdminOfProviderTier = AdminOfDomainPolicy = admin.ModelAdmin
 
 # Staff come in by the page that everybody uses, with its lockout.
-admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.login = second_factor_first(  # type: ignore[method-assign]
+    secure_admin_login(admin.site.login)
+)
+admin.site.has_permission = may_enter  # type: ignore[method-assign]
 
-# Clients come from the environment alone, and an identity is linked by its owner alone.
+# Clients come from the environment alone; ways in are added and taken away by their owner alone.
+stock_factors.admin.site.unregister(Authenticator)
 for _model in (SocialAccount, SocialApp, SocialToken):
     stock_admin.admin.site.unregister(_model)
 

@@ -5,12 +5,14 @@ from dataclasses import asdict
 from http import HTTPStatus
 from typing import Any, Final
 
+from allauth.account.adapter import get_adapter
 from allauth.account.app_settings import REAUTHENTICATION_TIMEOUT
 from allauth.account.internal.flows.login import get_authentication_records
 from allauth.core.exceptions import ImmediateHttpResponse, ReauthenticationRequired
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 
 from accounts import identities, services
 from accounts.errors import LinkRefusal, LinkRefused
@@ -39,13 +41,17 @@ def is_fresh(request: HttpRequest) -> bool:
     return request.user.is_authenticated and time.time() - newest < REAUTHENTICATION_TIMEOUT
 
 
-def require_fresh(request: HttpRequest) -> None:
-    """Ask who has a password for it again, and send everybody else through their provider."""
+def require_fresh(request: HttpRequest, *, back: str = "socialaccount_connections") -> None:
+    """Ask who has a password or a second factor for it, and send others through their provider.
+
+    `back` names the page of ours that they come back to.
+    """
     if is_fresh(request):
         return
-    if request.user.is_authenticated and request.user.has_usable_password():
+    if get_adapter().get_reauthentication_methods(request.user):
         raise ReauthenticationRequired
-    page = render(request, "accounts/sign_in_again.html", status=HTTPStatus.FORBIDDEN)
+    shown = {"back": reverse(back)}
+    page = render(request, "accounts/sign_in_again.html", shown, status=HTTPStatus.FORBIDDEN)
     raise ImmediateHttpResponse(page)
 
 

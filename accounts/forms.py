@@ -9,9 +9,11 @@ from allauth.account.forms import SignupForm as StockSignupForm
 from allauth.account.internal import flows
 from allauth.account.models import Login
 from allauth.core import context
+from django import forms
 from django.http import HttpRequest, HttpResponse
 
 from accounts import services
+from accounts.backends import stored_form
 from accounts.errors import EmailTaken
 from accounts.models import User
 
@@ -54,6 +56,26 @@ class SignupForm(StockSignupForm):  # type: ignore[misc]  # allauth has no types
         login = Login(user=owner, email=email, signup=True)
         response: HttpResponse = flows.login.perform_login(request, login)
         return None, response
+
+
+class DeleteForm(forms.Form):
+    """The address, typed, as a sign that it was meant."""
+
+    email = forms.CharField(
+        label="Your email address",
+        max_length=254,
+        widget=forms.TextInput(attrs={"type": "email", "autocomplete": "off"}),
+    )
+
+    def __init__(self, *args: Any, user: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.user = user
+
+    def clean_email(self) -> str:
+        typed = str(self.cleaned_data["email"]).strip()
+        if stored_form(typed) != self.user.email:
+            raise forms.ValidationError("This is not the address of your account.")
+        return typed
 
 
 class ChangePasswordForm(StockChangePasswordForm):  # type: ignore[misc]  # allauth has no types

@@ -64,6 +64,8 @@ class User(AbstractBaseUser, PermissionsMixin):
     date_joined = models.DateTimeField(default=timezone.now, editable=False)
     verified_at = models.DateTimeField(null=True, blank=True, editable=False)
     suspended_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # From then on nobody is behind the row, and what the person wrote is removed.
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Every web process asks by this index for users whose right of entry has changed.
     access_changed_at = models.DateTimeField(default=timezone.now, db_index=True, editable=False)
     # Raised to end all sessions of the user at once: it is part of what each session is signed by.
@@ -96,6 +98,17 @@ class User(AbstractBaseUser, PermissionsMixin):
             ),
             models.CheckConstraint(
                 condition=models.Q(joined_by__in=JoinedBy.values), name="user_joined_by_known"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(deleted_at=None) | models.Q(is_active=False),
+                name="user_deleted_stays_out",
+            ),
+        ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(
+                fields=["deleted_at"],
+                condition=models.Q(deleted_at__isnull=False),
+                name="user_deleted",
             ),
         ]
 
@@ -159,6 +172,11 @@ class AuditKind(models.TextChoices):
     CLAIM_EVICTED = "claim_evicted", "unproven claim of an address evicted"
     PROVIDER_REFUSED = "provider_refused", "sign-in by a provider refused"
     ACCOUNT_DELETED = "account_deleted"
+    SESSION_ENDED = "session_ended", "session ended by its user"
+    SECOND_FACTOR_ADDED = "second_factor_added"
+    SECOND_FACTOR_REMOVED = "second_factor_removed"
+    RECOVERY_CODES_REPLACED = "recovery_codes_replaced"
+    DATA_EXPORTED = "data_exported"
 
 
 class AuditEvent(models.Model):
@@ -221,6 +239,27 @@ class LoginFailure(models.Model):
 
     def __str__(self) -> str:
         return f"{self.failures} failures, last at {self.last_failed_at:%Y-%m-%d %H:%M:%S}"
+
+
+class SessionRecord(models.Model):
+    """Where a session was begun and when it was last used, for whom it belongs to."""
+
+    session_key = models.CharField(max_length=40, unique=True, editable=False)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="session_records"
+    )
+    device = models.CharField(max_length=64)
+    network = models.GenericIPAddressField(null=True)
+    signed_in_at = models.DateTimeField(default=timezone.now)
+    used_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["user", "-used_at"], name="session_of_user"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.device}, last used at {self.used_at:%Y-%m-%d %H:%M:%S}"
 
 
 class IdentityEvidence(models.Model):

@@ -4,10 +4,12 @@ from typing import Any
 
 from allauth.account import signals as allauth_signals
 from allauth.account.models import EmailAddress
-from django.contrib.auth.signals import user_logged_out
+from allauth.mfa import signals as mfa_signals
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.http import HttpRequest
 
-from accounts import services
+from accounts import open_sessions, services
 from accounts.models import AuditKind, User
 
 
@@ -17,6 +19,12 @@ def connect() -> None:
     for name in ("password_changed", "password_set", "password_reset"):
         signal = getattr(allauth_signals, name)
         signal.connect(password_replaced, dispatch_uid=f"accounts.{name}")
+    mfa_signals.authenticator_added.connect(factor_added, dispatch_uid="accounts.factor_added")
+    mfa_signals.authenticator_removed.connect(
+        factor_removed, dispatch_uid="accounts.factor_removed"
+    )
+    mfa_signals.authenticator_reset.connect(codes_replaced, dispatch_uid="accounts.codes_replaced")
+    user_logged_in.connect(logged_in, dispatch_uid="accounts.logged_in")
     user_logged_out.connect(logged_out, dispatch_uid="accounts.logged_out")
 
 
@@ -37,6 +45,27 @@ def password_replaced(*, user: User, **_: Any) -> None:
     services.unlock(user=user)
 
 
+def factor_added(*, user: User, authenticator: Authenticator, **_: Any) -> None:
+    services.audit(
+        AuditKind.SECOND_FACTOR_ADDED, user=user, actor=user, factor=str(authenticator.type)
+    )
+
+
+def factor_removed(*, user: User, authenticator: Authenticator, **_: Any) -> None:
+    services.audit(
+        AuditKind.SECOND_FACTOR_REMOVED, user=user, actor=user, factor=str(authenticator.type)
+    )
+
+
+def codes_replaced(*, user: User, **_: Any) -> None:
+    services.audit(AuditKind.RECOVERY_CODES_REPLACED, user=user, actor=user)
+
+
+def logged_in(*, request: HttpRequest, user: User, **_: Any) -> None:
+    request.user = user
+    open_sessions.note_use(request)
+
+
 def logged_out(*, request: HttpRequest, user: User | None, **_: Any) -> None:
     if user is None:
         return
@@ -44,4 +73,5 @@ def logged_out(*, request: HttpRequest, user: User | None, **_: Any) -> None:
     if session_key is not None:
         # Django deletes the row only after this signal; a socket told too early could come back.
         request.session.delete(session_key)
+        open_sessions.forget_session(session_key)
     services.end_access(user=user, session_key=session_key)

@@ -3,6 +3,7 @@
 from datetime import datetime, timedelta
 from functools import cache
 
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import CommonPasswordValidator
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
@@ -47,6 +48,17 @@ def address_hash(address: str) -> str:
     except ValueError:
         name = address.strip().lower()
     return salted_hmac("accounts.address", name, algorithm="sha256").hexdigest()
+
+
+def code_lock_of(user: User) -> str:
+    """What wrong codes of the user's second factor are counted under: no address, so no clash."""
+    return f"second factor of {user.public_id}"
+
+
+def has_second_factor(user: User) -> bool:
+    """Does signing in ask for more than a password or a provider? Recovery codes alone do not."""
+    mine = Authenticator.objects.filter(user=user)
+    return bool(mine.exclude(type=Authenticator.Type.RECOVERY_CODES).exists())
 
 
 def locked_until(address: str) -> datetime | None:

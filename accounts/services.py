@@ -8,9 +8,11 @@ from functools import partial
 from allauth.account.adapter import get_adapter
 from allauth.account.models import EmailAddress
 from allauth.core import context
+from allauth.mfa.models import Authenticator
 from django.contrib.auth.hashers import check_password
+from django.contrib.sessions.models import Session
 from django.db import IntegrityError, OperationalError, connection, transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
 from psycopg.errors import LockNotAvailable
@@ -256,7 +258,7 @@ def delete_account(*, user: User, reason: str) -> None:
     and of identities only keyed hashes are left, by which a trial is not had twice.
     """
     locked = _locked(user)
-    if locked.email == _deleted_address(locked):
+    if locked.deleted_at is not None:
         return
     address_hash = selectors.address_hash(locked.email)
     for identity in locked.identities.all():
@@ -265,18 +267,19 @@ def delete_account(*, user: User, reason: str) -> None:
     standing.withdraw(locked, reason="the account was deleted")
     LoginFailure.objects.filter(address_hash=address_hash).delete()
     EmailAddress.objects.filter(user=locked).delete()
+    keys = locked.session_records.values("session_key")
+    Session.objects.filter(session_key__in=keys).delete()
+    locked.session_records.all().delete()
+    Authenticator.objects.filter(user=locked).delete()
     _forget_person(locked)
     audit(AuditKind.ACCOUNT_DELETED, user=locked, address_hash=address_hash, reason=reason)
     end_access(user=locked)
     user.refresh_from_db()
 
 
-def _deleted_address(user: User) -> str:
-    return f"{user.public_id}@{DELETED_DOMAIN}"
-
-
 def _forget_person(user: User) -> None:
-    user.email = _deleted_address(user)
+    user.email = f"{user.public_id}@{DELETED_DOMAIN}"
+    user.deleted_at = timezone.now()
     user.set_unusable_password()
     user.session_generation += 1
     user.is_active = user.is_staff = user.is_superuser = False
@@ -304,11 +307,21 @@ def try_password(*, address: str, check: Callable[[], User | None]) -> User | No
     Attempts at one address wait for each other, so that no burst gets more guesses than a
     sequence would; None for a failure, for a locked address and after too long a wait alike.
     """
-    key = selectors.address_hash(address)
+    owners = User.objects.filter(email=address.strip().lower())
+    return _try(selectors.address_hash(address), check, owners=owners)
+
+
+def try_code(*, user: User, check: Callable[[], User | None]) -> User | None:
+    """The same for codes of the second factor, whose failures no right password forgives."""
+    key = selectors.address_hash(selectors.code_lock_of(user))
+    return _try(key, check, owners=User.objects.filter(pk=user.pk))
+
+
+def _try(key: str, check: Callable[[], User | None], *, owners: QuerySet[User]) -> User | None:
     try:
         with transaction.atomic():
             _wait_for_turn(key)
-            return _try_in_turn(key, address, check)
+            return _try_in_turn(key, owners, check)
     except OperationalError as error:
         if isinstance(error.__cause__, LockNotAvailable):
             return None
@@ -322,20 +335,20 @@ def _wait_for_turn(key: str) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [key])
 
 
-def _try_in_turn(key: str, address: str, check: Callable[[], User | None]) -> User | None:
+def _try_in_turn(key: str, owners: QuerySet[User], check: Callable[[], User | None]) -> User | None:
     failure = LoginFailure.objects.filter(address_hash=key).first()
     now = timezone.now()
     if failure is not None and failure.locked_until is not None and failure.locked_until > now:
         return None
     user = check()
     if user is None:
-        _count_failure(key, address, failure)
+        _count_failure(key, owners, failure)
     elif failure is not None:
         failure.delete()
     return user
 
 
-def _count_failure(key: str, address: str, failure: LoginFailure | None) -> None:
+def _count_failure(key: str, owners: QuerySet[User], failure: LoginFailure | None) -> None:
     now = timezone.now()
     if failure is None:
         _forget_old_failures()
@@ -348,7 +361,7 @@ def _count_failure(key: str, address: str, failure: LoginFailure | None) -> None
     if closed_for is not None:
         audit(
             AuditKind.LOCKED_OUT,
-            user=User.objects.filter(email=address.strip().lower()).first(),
+            user=owners.first(),
             address_hash=key,
             failures=failure.failures,
             minutes=int(closed_for.total_seconds() // 60),

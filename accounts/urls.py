@@ -8,6 +8,10 @@ from accounts import views
 urlpatterns = [
     path("email/", views.email, name="account_email"),
     path("password/set/", views.set_password, name="account_set_password"),
+    path("2fa/", include("accounts.second_factor_urls")),
+    path("sessions/", views.sessions, name="account_sessions"),
+    path("delete/", views.delete, name="account_delete"),
+    path("deleted/", views.deleted, name="account_deleted"),
     path("", include("allauth.account.urls")),
     path("3rdparty/", views.connections, name="socialaccount_connections"),
     path("3rdparty/login/cancelled/", login_cancelled, name="socialaccount_login_cancelled"),

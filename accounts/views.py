@@ -1,5 +1,7 @@
-"""The doors of the providers, and the page of what is linked."""
+"""The doors of the providers, and the pages of one's own account."""
 
+from collections.abc import Callable
+from functools import wraps
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -15,15 +17,18 @@ from allauth.socialaccount.providers.oauth2.views import (
     OAuth2View,
 )
 from django.contrib import messages
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods
 from requests import RequestException
 
-from accounts import flows, identities, services
+from accounts import flows, identities, open_sessions, services
 from accounts.errors import LinkRefused
 from accounts.evidence import PROVIDER_NAMES
+from accounts.forms import DeleteForm
 from accounts.id_tokens import TokenRefused
 from accounts.models import AuditKind, IdentityEvidence, User
 from accounts.providers import GitHubAdapter, GoogleAdapter, LinkedInAdapter
@@ -89,9 +94,68 @@ def set_password(request: HttpRequest) -> HttpResponse:
     return response
 
 
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def sessions(request: HttpRequest) -> HttpResponse:
+    """The open sessions; a POST of `session` ends that one, one of `others` all but this."""
+    user = request.user
+    assert isinstance(user, User)
+    if request.method != "POST":
+        found = open_sessions.sessions_of(user, this=request.session.session_key)
+        return render(request, "accounts/sessions.html", {"sessions": found})
+    if "others" in request.POST:
+        ended = open_sessions.end_other_sessions(request, user=user)
+        messages.success(request, f"Signed out everywhere else ({ended}).")
+        return redirect("account_sessions")
+    number = _number(request.POST.get("session", ""))
+    if number is not None and open_sessions.end_session(user=user, number=number):
+        messages.success(request, "That session is signed out.")
+    return redirect("account_sessions")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest) -> HttpResponse:
+    """What deleting the account means; a POST of its address as `email` does it."""
+    user = request.user
+    assert isinstance(user, User)
+    flows.require_fresh(request, back="account_delete")
+    form = DeleteForm(request.POST or None, user=user)
+    if not form.is_valid():
+        return render(request, "accounts/delete.html", {"form": form})
+    address = user.email
+    services.delete_account(user=user, reason="the user asked for it")
+    logout(request)
+    get_adapter().send_mail("accounts/email/account_deleted", address, {})
+    return redirect("account_deleted")
+
+
+@require_GET
+def deleted(request: HttpRequest) -> HttpResponse:
+    return render(request, "accounts/deleted.html")
+
+
+def fresh_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A page of the second factor, for who is signed in and has proven it just now."""
+
+    @never_cache
+    @login_required
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        flows.require_fresh(request, back="mfa_index")
+        return view(request, *args, **kwargs)
+
+    return answer
+
+
 def _require_fresh_without_password(request: HttpRequest) -> None:
     if request.user.is_authenticated and not request.user.has_usable_password():
         flows.require_fresh(request)
+
+
+def _number(text: str) -> int | None:
+    """The key of a row as a form sends it; None for what is none."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _adapter(request: HttpRequest, provider_id: str) -> OAuth2Adapter:
@@ -125,10 +189,10 @@ def _refuse_parameters(request: HttpRequest, provider_id: str, names: set[str]) 
 
 
 def _unlink(request: HttpRequest, user: User) -> None:
-    account = request.POST.get("account", "")
-    if not (account.isascii() and account.isdigit() and len(account) < 19):
+    account = _number(request.POST.get("account", ""))
+    if account is None:
         return
-    row = SocialAccount.objects.filter(pk=int(account), user=user).first()
+    row = SocialAccount.objects.filter(pk=account, user=user).first()
     if row is None:
         return
     identity = IdentityEvidence.objects.filter(

@@ -20,8 +20,26 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
     }
 )
 
+# What people call each, after a number.
+LIMIT_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "runs_month": "runs a month",
+        "messages_minute": "messages a minute",
+        "concurrent_runs": "runs at once",
+        "concurrent_connections": "connections at once",
+        "session_idle_hours": "hours until an idle sign-in ends",
+        "retention_days": "days that events are kept",
+    }
+)
+
+# Parts of names of features that are read letter by letter.
+_INITIALS = frozenset({"api", "sso"})
+
 # Of a limit of a month; whoever reaches one is told so, once a period each.
 WARN_AT_PERCENT = (80, 95, 100)
+
+# What a limit may be at most: four such sums are far from overflowing a bigint.
+LIMIT_MAX = 1_000_000_000_000
 
 # First values, in the order of Tier; None is unlimited. Operators edit the rows, not this table.
 FIRST_LIMITS: Mapping[str, tuple[int | None, ...]] = MappingProxyType(
@@ -58,6 +76,21 @@ class LimitVersion:
 
     def holds(self, at: datetime) -> bool:
         return self.valid_from <= at and (self.valid_until is None or at < self.valid_until)
+
+
+def limit_words(name: str, value: int | None) -> str:
+    """What a limit allows, such as "5,000 runs a month"."""
+    words = LIMIT_WORDS[name]
+    if value == 1:
+        one, _, rest = words.partition("s ")
+        return f"1 {one} {rest}"
+    return f"{'unlimited' if value is None else f'{value:,}'} {words}"
+
+
+def feature_words(name: str) -> str:
+    """What people call a feature, such as "API access"."""
+    words = name.replace("_", " ").split(" ")
+    return " ".join(word.upper() if word in _INITIALS else word for word in words)
 
 
 def suffices(limit: int | None, amount: int) -> bool:

@@ -6,6 +6,13 @@ from datetime import UTC, datetime
 from enum import StrEnum
 
 from billing.catalogue import Catalogue
+from billing.overrides import (
+    OverrideSpan,
+    features_with,
+    limits_with,
+    live_overrides,
+    why_overridden,
+)
 from billing.tiers import Tier
 
 
@@ -55,7 +62,8 @@ class Entitlements:
     """What an account may do at a moment; a limit of None is unlimited.
 
     `base_tier` leaves trials out. `next_change` is the next moment at which, left alone, tier,
-    base tier, trial or limits will differ; None when they never will.
+    base tier, trial, limits or features will differ; None when they never will. `overridden` are
+    the limits and features that no tier decides, but an exception from staff.
     """
 
     tier: Tier
@@ -65,6 +73,7 @@ class Entitlements:
     features: frozenset[str]
     why: str
     next_change: datetime | None
+    overridden: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,17 +84,25 @@ class TierStep:
     tier: Tier
 
 
-def entitlements(grants: Collection[GrantSpan], catalogue: Catalogue, at: datetime) -> Entitlements:
-    """The whole answer for one account; the order of the grants does not matter."""
+def entitlements(
+    grants: Collection[GrantSpan],
+    catalogue: Catalogue,
+    at: datetime,
+    *,
+    overrides: Collection[OverrideSpan] = (),
+) -> Entitlements:
+    """The whole answer for one account; the order of grants and overrides does not matter."""
     tier = effective_tier(grants, at)
+    live = live_overrides(overrides, at)
     return Entitlements(
         tier=tier,
         base_tier=_base_tier(grants, at),
         trial=_trial(grants, at),
-        limits=catalogue.limits_of(tier, at),
-        features=catalogue.features_of(tier),
-        why=_why(grants, at),
-        next_change=_next_change(grants, catalogue, at),
+        limits=limits_with(catalogue.limits_of(tier, at), live),
+        features=features_with(catalogue.features_of(tier), live),
+        why=" ".join(filter(None, (_why(grants, at), why_overridden(live)))),
+        next_change=_next_change(grants, overrides, catalogue, at),
+        overridden=frozenset(override.feature for override in live),
     )
 
 
@@ -107,10 +124,10 @@ def tier_steps(
             tier = after
 
 
-def boundaries(grants: Collection[GrantSpan]) -> list[datetime]:
-    """Every moment at which a grant begins or ends to count, in order."""
-    moments = {grant.starts_at for grant in grants}
-    moments.update(grant.ends_at for grant in grants if grant.ends_at is not None)
+def boundaries(spans: Collection[GrantSpan] | Collection[OverrideSpan]) -> list[datetime]:
+    """Every moment at which a grant or an override begins or ends to count, in order."""
+    moments = {span.starts_at for span in spans}
+    moments.update(span.ends_at for span in spans if span.ends_at is not None)
     return sorted(moments)
 
 
@@ -168,20 +185,27 @@ def _words(moment: datetime) -> str:
 
 
 def _next_change(
-    grants: Collection[GrantSpan], catalogue: Catalogue, at: datetime
+    grants: Collection[GrantSpan],
+    overrides: Collection[OverrideSpan],
+    catalogue: Catalogue,
+    at: datetime,
 ) -> datetime | None:
-    now = _compared(grants, catalogue, at)
-    moments = {*boundaries(grants), *_versions_from(catalogue)}
+    def compared(moment: datetime) -> object:
+        tier = effective_tier(grants, moment)
+        live = live_overrides(overrides, moment)
+        limits = limits_with(catalogue.limits_of(tier, moment), live)
+        features = features_with(catalogue.features_of(tier), live)
+        return (
+            *(tier, _base_tier(grants, moment), _trial(grants, moment)),
+            *(tuple(limits.items()), features),
+        )
+
+    now = compared(at)
+    moments = {*boundaries(grants), *boundaries(overrides), *_versions_from(catalogue)}
     later = sorted(moment for moment in moments if moment > at)
-    return next((m for m in later if _compared(grants, catalogue, m) != now), None)
+    return next((moment for moment in later if compared(moment) != now), None)
 
 
 def _versions_from(catalogue: Catalogue) -> set[datetime]:
     starts = {version.valid_from for version in catalogue.versions}
     return starts | {v.valid_until for v in catalogue.versions if v.valid_until is not None}
-
-
-def _compared(grants: Collection[GrantSpan], catalogue: Catalogue, at: datetime) -> object:
-    tier = effective_tier(grants, at)
-    limits = catalogue.limits_of(tier, at)
-    return tier, _base_tier(grants, at), _trial(grants, at), tuple(limits.items())

@@ -131,3 +131,37 @@ class TrialRefused(BillingError):
 
     def __str__(self) -> str:
         return TRIAL_REFUSAL_WORDS[self.reason]
+
+
+class OverrideRefusal(StrEnum):
+    NO_PERIOD = "no_period"
+    NO_REASON = "no_reason"
+    OVERLAPS = "overlaps"
+    OWN_ACCOUNT = "own_account"
+    UNKNOWN_FEATURE = "unknown_feature"
+    VALUE = "value"
+
+
+OVERRIDE_REFUSAL_WORDS: Mapping[OverrideRefusal, str] = MappingProxyType(
+    {
+        OverrideRefusal.NO_PERIOD: "An override ends after it starts.",
+        OverrideRefusal.NO_REASON: REFUSAL_WORDS[GrantRefusal.NO_REASON],
+        OverrideRefusal.OVERLAPS: "The account has an override of this in that time.",
+        OverrideRefusal.OWN_ACCOUNT: "Nobody overrides anything for their own account.",
+        OverrideRefusal.UNKNOWN_FEATURE: "There is no such limit or feature.",
+        OverrideRefusal.VALUE: (
+            "A limit is a number from 0, or empty for unlimited; a feature is 1 or 0."
+        ),
+    }
+)
+
+
+class OverrideRefused(BillingError):
+    """An exception that a rule forbids; nothing has changed."""
+
+    def __init__(self, reason: OverrideRefusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return OVERRIDE_REFUSAL_WORDS[self.reason]

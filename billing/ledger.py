@@ -34,9 +34,21 @@ def entry(*, user: "User", cause: TierChange.Cause, actor: "User | None") -> Ite
         moment = max(timezone.now(), head.replayed_until)
         _replay(head, until=moment)
         yield moment
-        spans = spans_of(head.user_id, since=moment)
+        spans = spans_of(head.user_id, since=moment).grants
         _append(head, after=effective_tier(spans, moment), cause=cause, actor=actor, at=moment)
         _save(head, spans, moment)
+        transaction.on_commit(partial(_announce, user), robust=True)
+
+
+@contextmanager
+def exception(*, user: "User") -> Iterator[datetime]:
+    """Lock the account and run the block, which changes what its tier does not decide.
+
+    Gives the moment of the change. Its rows are their own ledger.
+    """
+    with transaction.atomic():
+        _locked_head(user)
+        yield timezone.now()
         transaction.on_commit(partial(_announce, user), robust=True)
 
 
@@ -57,7 +69,7 @@ def catch_up(user: "User") -> bool:
             return False
         moment = max(timezone.now(), head.replayed_until)
         _replay(head, until=moment)
-        _save(head, spans_of(head.user_id, since=moment), moment)
+        _save(head, spans_of(head.user_id, since=moment).grants, moment)
         transaction.on_commit(partial(_announce, user), robust=True)
     return True
 
@@ -79,7 +91,7 @@ def _hold(user: "User") -> None:
 
 
 def _replay(head: LedgerHead, *, until: datetime) -> None:
-    spans = spans_of(head.user_id, since=head.replayed_until)
+    spans = spans_of(head.user_id, since=head.replayed_until).grants
     for step in tier_steps(spans, head.replayed_until, until):
         rose = step.tier > _last_tier(head)
         cause = TierChange.Cause.STARTED if rose else TierChange.Cause.EXPIRED

@@ -6,13 +6,21 @@ from contextlib import contextmanager
 import psycopg
 from django.db import IntegrityError
 
-from billing.errors import GrantRefusal, GrantRefused, TrialRefusal, TrialRefused
+from billing.errors import (
+    GrantRefusal,
+    GrantRefused,
+    OverrideRefusal,
+    OverrideRefused,
+    TrialRefusal,
+    TrialRefused,
+)
 from billing.invariants import GRANT_CONSTRAINTS
+from billing.override_invariants import OVERRIDE_CONSTRAINTS
 from billing.trial_invariants import EXTENSION_CONSTRAINTS
 
 _CODES = {
     constraint.name: constraint.violation_error_code
-    for constraint in (*GRANT_CONSTRAINTS, *EXTENSION_CONSTRAINTS)
+    for constraint in (*GRANT_CONSTRAINTS, *EXTENSION_CONSTRAINTS, *OVERRIDE_CONSTRAINTS)
 }
 
 
@@ -38,6 +46,18 @@ def trial_refusals() -> Iterator[None]:
         if code is None:
             raise
         raise TrialRefused(TrialRefusal(code)) from error
+
+
+@contextmanager
+def override_refusals() -> Iterator[None]:
+    """Raise OverrideRefused for a rule of overrides."""
+    try:
+        yield
+    except IntegrityError as error:
+        code = _code(error)
+        if code is None:
+            raise
+        raise OverrideRefused(OverrideRefusal(code)) from error
 
 
 def _code(error: IntegrityError) -> str | None:

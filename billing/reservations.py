@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from billing.catalogue import WINDOWS
 from billing.counters import Counter, Growth
+from billing.entitlements import Entitlements
 from billing.errors import LimitReached, UnknownReservation
 from billing.models import KEY_CHARACTERS_MAX, Reservation
 from billing.periods import Window, period_at
@@ -51,12 +52,12 @@ def locked(key: str) -> Reservation:
     return held
 
 
-def take(wanted: Reservation, *, limit: int | None) -> Reservation:
+def take(wanted: Reservation, entitled: Entitlements) -> Reservation:
     """Take it where there is room, or answer as before where its key was used; LimitReached."""
     now = wanted.created_at
     held = wanted.state == Reservation.State.HELD
     used, reserved = (0, wanted.amount) if held else (wanted.amount, 0)
-    growth = Growth(used=used, reserved=reserved, limit=limit)
+    growth = Growth(used=used, reserved=reserved, limit=entitled.limits[wanted.feature])
     counter = Counter.of(wanted)
     key_was_free, grown = counter.claim(wanted, growth)
     if not key_was_free:
@@ -64,7 +65,7 @@ def take(wanted: Reservation, *, limit: int | None) -> Reservation:
     if grown or counter.regain(growth, now=now):
         return wanted
     Reservation.objects.filter(pk=wanted.pk).delete()
-    raise _limit_reached(wanted, growth=wanted.amount, limit=limit, now=now)
+    raise _limit_reached(wanted, entitled, growth=wanted.amount, now=now)
 
 
 def hold(held: Reservation, now: datetime) -> None:
@@ -106,9 +107,10 @@ def _earlier(wanted: Reservation, now: datetime) -> Reservation:
 
 
 def _grow(held: Reservation, growth: int, now: datetime) -> None:
-    limit = entitlements_of(held.user, at=now).limits[held.feature]
+    entitled = entitlements_of(held.user, at=now)
+    limit = entitled.limits[held.feature]
     if not Counter.of(held).grow(Growth(reserved=growth, limit=limit), now=now):
-        raise _limit_reached(held, growth=growth, limit=limit, now=now)
+        raise _limit_reached(held, entitled, growth=growth, now=now)
 
 
 def _close(held: Reservation, state: Reservation.State) -> None:
@@ -117,13 +119,17 @@ def _close(held: Reservation, state: Reservation.State) -> None:
 
 
 def _limit_reached(
-    wanted: Reservation, *, growth: int, limit: int | None, now: datetime
+    wanted: Reservation, entitled: Entitlements, *, growth: int, now: datetime
 ) -> LimitReached:
     used = Counter.of(wanted).total()
+    # No tier lifts what staff have set for this account.
+    by_tier = wanted.feature not in entitled.overridden
     return LimitReached(
         feature=wanted.feature,
-        limit=limit or 0,
+        limit=entitled.limits[wanted.feature] or 0,
         used=used,
         resets_at=period_at(WINDOWS[wanted.feature], wanted.period_start).ends_at,
-        required_tier=catalogue().lowest_tier(wanted.feature, used + growth, now),
+        required_tier=(
+            catalogue().lowest_tier(wanted.feature, used + growth, now) if by_tier else None
+        ),
     )

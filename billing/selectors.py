@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 from typing import TYPE_CHECKING
@@ -12,10 +12,13 @@ from django.db import connection
 from django.db.models import Sum
 from django.utils import timezone
 
-from billing.catalogue import WINDOWS, Catalogue, percent_reached
+from billing import plan
+from billing.catalogue import WINDOWS, Catalogue
 from billing.entitlements import Entitlements, GrantKind, GrantSpan, effective_tier, entitlements
 from billing.models import Feature, Grant, Reservation, TierLimit, TrialPolicy, UsageCounter
+from billing.overrides import OverrideSpan
 from billing.periods import Window, period_at
+from billing.plan import Plan, Usage
 from billing.tiers import Tier
 from billing.trials import OVER_SAID_FOR, TrialEnding, environment_of
 
@@ -37,35 +40,36 @@ _read: _Read | None = None
 
 # Asked for every message: the ORM would take longer to write this than PostgreSQL to answer it.
 # A grant counts from its approval, where it needs one, and until its revocation. Of a trial, of
-# which there are few, the end is told even when it is long over.
+# which there are few, the end is told even when it is long over. An override has no tier.
 _SPANS = """
-SELECT user_id, kind, tier, GREATEST(starts_at, approved_at), LEAST(ends_at, revoked_at)
+SELECT user_id, kind, tier, NULL::bigint,
+    GREATEST(starts_at, approved_at), LEAST(ends_at, revoked_at)
 FROM billing_grant
 WHERE user_id = ANY(%(users)s)
     AND (kind = 'trial' OR COALESCE(LEAST(ends_at, revoked_at), 'infinity') > %(since)s)
     AND (tier <> 'enterprise' OR approved_at IS NOT NULL)
+UNION ALL
+SELECT user_id, feature, NULL, value, starts_at, LEAST(ends_at, ended_at)
+FROM billing_featureoverride
+WHERE user_id = ANY(%(users)s) AND COALESCE(LEAST(ends_at, ended_at), 'infinity') > %(since)s
 """
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Usage:
-    """One limit as an account sees it; `used` counts what is reserved and not lapsed."""
+@dataclass(frozen=True, slots=True)
+class Spans:
+    """All that decides what one account may do, but the catalogue and the moment."""
 
-    feature: str
-    used: int
-    limit: int | None
-    resets_at: datetime | None
+    grants: list[GrantSpan] = field(default_factory=list)
+    overrides: list[OverrideSpan] = field(default_factory=list)
 
-    @property
-    def percent_reached(self) -> int | None:
-        """Of the parts at which a warning is due, the highest that is used; None below them."""
-        return percent_reached(self.used, self.limit)
+    def entitlements(self, at: datetime) -> Entitlements:
+        return entitlements(self.grants, catalogue(), at, overrides=self.overrides)
 
 
 def entitlements_of(user: "User", *, at: datetime | None = None) -> Entitlements:
     """What the account may do at a moment, now by default."""
     at = at or timezone.now()
-    return entitlements(spans_of(user.pk, since=at), catalogue(), at)
+    return spans_of(user.pk, since=at).entitlements(at)
 
 
 def entitlements_of_all(
@@ -74,24 +78,52 @@ def entitlements_of_all(
     """The same for many accounts, by their keys, in one question."""
     at = at or timezone.now()
     spans = _spans(users, since=at)
-    known = catalogue()
-    return {user: entitlements(spans[user], known, at) for user in users}
+    return {user: spans[user].entitlements(at) for user in users}
 
 
-def spans_of(user: int, *, since: datetime) -> list[GrantSpan]:
-    """An account's grants as far as they count at a moment or later, and all trials it had."""
+def spans_of(user: int, *, since: datetime) -> Spans:
+    """What counts for an account at a moment or later, and all trials it had."""
     return _spans([user], since=since)[user]
 
 
 def usage_of(user: "User") -> tuple[Usage, ...]:
     """Every limit that is counted, in the order of the catalogue, as it stands now."""
     now = timezone.now()
-    limits = entitlements_of(user, at=now).limits
+    return _usage(user, entitlements_of(user, at=now), now)
+
+
+def plan_of(user: "User") -> Plan:
+    """All that the account's page of its plan tells."""
+    now = timezone.now()
+    known = catalogue()
+    spans = spans_of(user.pk, since=now)
+    entitled = spans.entitlements(now)
+    coming = None
+    if (change := entitled.next_change) is not None:
+        coming = plan.coming_change(entitled, spans.entitlements(change), change)
+    compared = plan.columns(known, now)
+    return Plan(
+        entitled=entitled,
+        ending=trial_ending_of(user, at=now),
+        coming=coming,
+        meters=plan.meters(entitled, _usage(user, entitled, now), known, now),
+        spans=plan.spans(entitled),
+        columns=compared,
+        rows=plan.rows(entitled, compared),
+    )
+
+
+def _usage(user: "User", entitled: Entitlements, now: datetime) -> tuple[Usage, ...]:
     counted = {name: w for name, w in WINDOWS.items() if w is not Window.SPAN}
     periods = {name: period_at(window, now) for name, window in counted.items()}
     used = _used(user, {name: period.starts_at for name, period in periods.items()}, now)
     return tuple(
-        Usage(feature=name, used=used[name], limit=limits[name], resets_at=period.ends_at)
+        Usage(
+            feature=name,
+            used=used[name],
+            limit=entitled.limits[name],
+            resets_at=period.ends_at,
+        )
         for name, period in periods.items()
     )
 
@@ -129,7 +161,7 @@ def trial_ending_of(user: "User", *, at: datetime | None = None) -> TrialEnding 
 def ending_of(trial: Grant) -> TrialEnding:
     """What is to be said of a trial's end, as the account stands now."""
     assert trial.ends_at is not None  # the database holds that a trial ends
-    spans = spans_of(trial.user_id, since=trial.ends_at)
+    spans = spans_of(trial.user_id, since=trial.ends_at).grants
     return TrialEnding(
         tier=trial.tier,
         starts_at=trial.starts_at,
@@ -153,14 +185,19 @@ def forget_catalogue(**_signal: object) -> None:
     _read = None
 
 
-def _spans(users: Collection[int], *, since: datetime) -> dict[int, list[GrantSpan]]:
-    spans: dict[int, list[GrantSpan]] = {user: [] for user in users}
+def _spans(users: Collection[int], *, since: datetime) -> dict[int, Spans]:
+    spans = {user: Spans() for user in users}
     with connection.cursor() as cursor:
         cursor.execute(_SPANS, {"users": list(users), "since": since})
-        for user, kind, tier, starts_at, ends_at in cursor.fetchall():
-            spans[user].append(
+        for user, name, tier, value, starts_at, ends_at in cursor.fetchall():
+            if tier is None:
+                spans[user].overrides.append(
+                    OverrideSpan(feature=name, value=value, starts_at=starts_at, ends_at=ends_at)
+                )
+                continue
+            spans[user].grants.append(
                 GrantSpan(
-                    kind=GrantKind(kind), tier=Tier(tier), starts_at=starts_at, ends_at=ends_at
+                    kind=GrantKind(name), tier=Tier(tier), starts_at=starts_at, ends_at=ends_at
                 )
             )
     return spans

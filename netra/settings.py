@@ -29,6 +29,12 @@ if DEPLOYED and SECRET_KEY in ("", DEVELOPMENT_SECRET_KEY):
     raise env.EnvError("NETRA_SECRET_KEY", f"must be set to a key of its own in {NETRA_ENV}")
 if DEPLOYED and len(SECRET_KEY) < 50:
     raise env.EnvError("NETRA_SECRET_KEY", "must have at least 50 characters")
+# Older keys, newest first: what they signed holds, and who had a trial under them is known.
+SECRET_KEY_FALLBACKS = env.secret("NETRA_SECRET_KEY_FALLBACKS").reveal().replace(",", " ").split()
+if DEPLOYED and any(len(key) < 50 or key == SECRET_KEY for key in SECRET_KEY_FALLBACKS):
+    raise env.EnvError(
+        "NETRA_SECRET_KEY_FALLBACKS", "must be older keys of at least 50 characters each"
+    )
 ALLOWED_HOSTS = list(
     env.names("NETRA_ALLOWED_HOSTS", () if DEPLOYED else ("localhost", "127.0.0.1", "[::1]"))
 )
@@ -74,6 +80,7 @@ INSTALLED_APPS = [
     "accounts",  # before allauth, whose templates it replaces
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "allauth.socialaccount",
     "allauth.socialaccount.providers.github",
     "allauth.socialaccount.providers.google",
@@ -97,6 +104,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.SessionUseMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "netra.urls"
@@ -244,6 +252,15 @@ ACCOUNT_EMAIL_NOTIFICATIONS = True
 ACCOUNT_EMAIL_SUBJECT_PREFIX = ""
 ACCOUNT_SESSION_REMEMBER = True
 ACCOUNT_LOGOUT_REDIRECT_URL = "/accounts/login/"
+MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
+MFA_FORMS = {
+    "authenticate": "accounts.second_factor.AuthenticateForm",
+    "reauthenticate": "accounts.second_factor.ReauthenticateForm",
+}
+MFA_TOTP_ISSUER = "Netra"
+MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off
+# Wherever what staff see is real, a password alone does not open the admin.
+ACCOUNTS_STAFF_SECOND_FACTOR = PRODUCTION
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.ProviderAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 # A provider without a client id shows no button; base URLs are refused in production above.
@@ -267,6 +284,8 @@ ACCOUNTS_LIMITS = {
     "provider": (60 * NETRA_RATE_SCALE, 60),
     "mail_network": (20 * NETRA_RATE_SCALE, 60),
     "mail_address": (3 * NETRA_RATE_SCALE, 60),
+    # An export reads all that somebody ever wrote.
+    "export": (5 * NETRA_RATE_SCALE, 3600),
 }
 # smtp://, smtps:// (TLS from the start) or smtp+tls:// (STARTTLS), with user, password and port.
 _mail = urlsplit(env.url("NETRA_MAIL_URL", "", schemes=("smtp", "smtps", "smtp+tls")))

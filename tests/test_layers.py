@@ -13,6 +13,8 @@ LEAVES = [
     "netra.client",
     "billing.tiers",
     "billing.entitlements",
+    "billing.overrides",
+    "billing.plan",
     "billing.trials",
     "accounts.mailbox",
     "accounts.password",

@@ -1,5 +1,5 @@
 """The operators' pages of billing; importing them puts them into Django's admin."""
 
-from billing.admin import grants, limits, records, trials
+from billing.admin import accounts, grants, limits, overrides, records, trials
 
-__all__ = ["grants", "limits", "records", "trials"]
+__all__ = ["accounts", "grants", "limits", "overrides", "records", "trials"]

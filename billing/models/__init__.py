@@ -1,8 +1,10 @@
 """Rows of billing; the database itself refuses whatever may not be."""
 
-from billing.models.catalogue import LIMIT_MAX, Feature, TierLimit
+from billing.models.accounts import Account
+from billing.models.catalogue import Feature, TierLimit
 from billing.models.grants import Grant, GrantState
 from billing.models.ledger import LedgerHead, TierChange
+from billing.models.overrides import FeatureOverride
 from billing.models.trials import (
     KnownIdentity,
     TrialClaim,
@@ -14,8 +16,9 @@ from billing.models.usage import KEY_CHARACTERS_MAX, Reservation, UsageCounter, 
 
 __all__ = [
     "KEY_CHARACTERS_MAX",
-    "LIMIT_MAX",
+    "Account",
     "Feature",
+    "FeatureOverride",
     "Grant",
     "GrantState",
     "KnownIdentity",

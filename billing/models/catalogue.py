@@ -8,13 +8,10 @@ from django.contrib.postgres.fields import RangeOperators
 from django.db import models
 from django.db.models import F, Q
 
-from billing.catalogue import WINDOWS, LimitVersion
+from billing.catalogue import LIMIT_MAX, WINDOWS, LimitVersion
 from billing.fields import TierField
 from billing.invariants import TimeRange, one_of
 from billing.tiers import Tier
-
-# What a limit may be at most: four such sums are far from overflowing a bigint.
-LIMIT_MAX = 1_000_000_000_000
 
 
 class Feature(models.Model):

@@ -6,6 +6,7 @@ A transaction that touches several limits of one account does so in the order of
 
 from billing.services.grants import approve_grant, grant, record_expiries, revoke
 from billing.services.limits import change_limit
+from billing.services.overrides import end_override, override_feature
 from billing.services.reminders import send_due_reminders
 from billing.services.trials import (
     extend_trial,
@@ -32,9 +33,11 @@ __all__ = [
     "approve_grant",
     "change_limit",
     "consume",
+    "end_override",
     "extend_trial",
     "grant",
     "lapse_all",
+    "override_feature",
     "prune_usage",
     "record_expiries",
     "release",

@@ -150,7 +150,7 @@ def _lapse_abandoned(before: datetime) -> None:
 def _take(wanted: Reservation, entitled: Entitlements | None) -> Reservation:
     entitled = entitled or entitlements_of(wanted.user, at=wanted.created_at)
     with _movement():
-        return reservations.take(wanted, limit=entitled.limits[wanted.feature])
+        return reservations.take(wanted, entitled)
 
 
 @contextmanager

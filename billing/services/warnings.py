@@ -13,6 +13,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from billing.catalogue import WARN_AT_PERCENT, WINDOWS, percent_reached
+from billing.entitlements import Entitlements
 from billing.models import UsageWarning
 from billing.periods import Period, period_at
 from billing.selectors import catalogue, entitlements_of
@@ -86,11 +87,12 @@ def send_usage_warnings() -> int:
         if warning is None:
             continue
         user = get_user_model()._default_manager.get(pk=reached.user)
-        limit = entitlements_of(user, at=now).limits[FEATURE]
+        entitled = entitlements_of(user, at=now)
+        limit = entitled.limits[FEATURE]
         # Whoever has a higher limit by now is not to be told of the old one.
         if limit is not None and percent_reached(reached.used, limit) == reached.percent:
             try:
-                _mail(user, reached, limit=limit, period=period).send()
+                _mail(user, reached, entitled, period).send()
             except (SMTPException, OSError):
                 logger.warning("a warning of usage was not sent", user=user.pk)
                 return sent
@@ -135,14 +137,17 @@ def _take(reached: _Reached, period: Period, now: datetime) -> int | None:
     return None if row is None else int(row[0])
 
 
-def _mail(user: "User", reached: _Reached, *, limit: int, period: Period) -> EmailMessage:
+def _mail(user: "User", reached: _Reached, entitled: Entitlements, period: Period) -> EmailMessage:
     resets_at = period.ends_at
+    limit = entitled.limits[FEATURE] or 0
+    # No tier lifts what staff have set for this account.
+    higher = catalogue().lowest_tier(FEATURE, limit + 1, period.starts_at)
     words = {
         "used": f"{reached.used:,}",
         "limit": f"{limit:,}",
         "used_up": reached.used >= limit,
         "resets_at": "" if resets_at is None else f"{resets_at:%-d %B %Y, %H:%M} UTC",
-        "higher_tier": catalogue().lowest_tier(FEATURE, limit + 1, period.starts_at),
+        "higher_tier": None if FEATURE in entitled.overridden else higher,
     }
     body = render_to_string("billing/email/usage.txt", words)
     subject = f"You have used {reached.percent} % of this month's runs"

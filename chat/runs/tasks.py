@@ -13,7 +13,7 @@ from procrastinate.job_context import AbortReason
 from psycopg_pool import PoolTimeout
 
 from billing import services as billing
-from chat import approvals, dead_letters, nodes, services, turns
+from chat import approvals, dead_letters, erasure, nodes, services, turns
 from chat.agents.models import current_model
 from chat.database import in_database
 from chat.delivery import trace
@@ -121,6 +121,7 @@ async def _keep_house_once() -> None:
     await in_database(dead_letters.prune)
     await in_database(trace.prune)
     await in_database(nodes.forget_dead)
+    await in_database(erasure.erase_deleted)
 
 
 async def _send_mails_once() -> None:

@@ -6,11 +6,14 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
+import pytest
 import requests
+from allauth.socialaccount.models import SocialAccount
 from django.test import Client
 
 from accounts import endpoints, id_tokens
-from accounts.models import User
+from accounts.evidence import Authority, Evidence
+from accounts.models import AuditEvent, AuditKind, User
 from tests.fakes.oauth_provider import (
     CLIENT_ID,
     CLIENT_SECRET,
@@ -97,3 +100,29 @@ def who(client: Client) -> User | None:
     """Who is signed in."""
     primary_key = client.session.get("_auth_user_id")
     return None if primary_key is None else User.objects.get(pk=primary_key)
+
+
+# What the tests of identities and of linking share.
+PAGE = "/accounts/3rdparty/"
+EVERY = pytest.mark.parametrize("name", list(DOORS))
+
+
+def audited(kind: AuditKind) -> list[dict[str, Any]]:
+    return list(AuditEvent.objects.filter(kind=kind).values_list("details", flat=True))
+
+
+def evidence(**changes: Any) -> Evidence:
+    fields: dict[str, Any] = {
+        "provider": "github",
+        "issuer": "https://github.example",
+        "subject": "42",
+        "address": "ada@gmail.com",
+        "verified": True,
+        "authority": Authority.ATTESTED,
+    }
+    return Evidence(**fields | changes)
+
+
+def unlink(client: Client, name: str) -> Any:
+    account = SocialAccount.objects.get(provider=name)
+    return client.post(PAGE, {"account": account.pk}, follow=True)

@@ -5,7 +5,6 @@ import subprocess
 import sys
 from typing import Any
 
-import pytest
 from django.conf import settings
 
 from accounts import endpoints
@@ -78,16 +77,20 @@ def read(**environment: str) -> Any:
     return json.loads(done.stdout) if done.returncode == 0 else done.stderr
 
 
-@pytest.mark.parametrize("name", ["GOOGLE", "GITHUB", "LINKEDIN"])
-def test_the_environment_makes_an_app_and_lets_the_form_lead_there(name: str) -> None:
-    apps, policy, clients = read(
-        **{
-            f"NETRA_OAUTH_{name}_CLIENT_ID": "id",
-            f"NETRA_OAUTH_{name}_SECRET": "secret",
-            f"NETRA_OAUTH_{name}_BASE_URL": "http://127.0.0.1:4000",
-        }
-    )
+def test_the_environment_makes_the_apps_and_lets_the_form_lead_there() -> None:
+    names = ("GOOGLE", "GITHUB", "LINKEDIN")
+    variables = {
+        f"NETRA_OAUTH_{name}_{part}": value
+        for port, name in enumerate(names, start=4000)
+        for part, value in (
+            ("CLIENT_ID", f"{name} id"),
+            ("SECRET", "secret"),
+            ("BASE_URL", f"http://127.0.0.1:{port}"),
+        )
+    }
+    apps, policy, clients = read(**variables)
     found = [app["client_id"] for provider in apps.values() for app in provider["APPS"]]
-    assert found == ["id"]
-    assert policy["DIRECTIVES"]["form-action"] == ["'self'", "http://127.0.0.1:4000"]
-    assert "secret" not in clients[0].replace("secret=", "")
+    assert sorted(found) == sorted(f"{name} id" for name in names)
+    origins_led_to = [f"http://127.0.0.1:{port}" for port in (4000, 4001, 4002)]
+    assert sorted(policy["DIRECTIVES"]["form-action"]) == ["'self'", *origins_led_to]
+    assert all("secret" not in client.replace("secret=", "") for client in clients)

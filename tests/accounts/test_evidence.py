@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts.evidence import Authority, Evidence, EvidenceRefused
@@ -153,6 +153,7 @@ JSON = st.recursive(
 KEYS = st.sampled_from(["sub", "id", "email", "email_verified", "hd"])
 
 
+@settings(max_examples=50)
 @given(claims=st.dictionaries(KEYS, JSON), more=JSON)
 def test_no_answer_breaks_the_reader(claims: dict[str, object], more: object) -> None:
     readers: list[Callable[[], Evidence]] = [

@@ -3,7 +3,7 @@
 from itertools import product
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from accounts import domains
@@ -142,6 +142,7 @@ LOCAL = st.from_regex(r"[a-zA-Z0-9]{1,12}([.+_-][a-zA-Z0-9]{1,12}){0,3}", fullma
 DOMAINS = st.sampled_from([name for names in KINDS.values() for name in names])
 
 
+@settings(max_examples=50)
 @given(local=LOCAL, domain=DOMAINS)
 def test_canonical_form_is_stable_ascii_and_lower_case(local: str, domain: str) -> None:
     mailbox = classify(f"{local}@{domain}")

@@ -12,15 +12,16 @@ import pytest
 import requests
 from allauth.socialaccount.models import SocialAccount
 from playwright.sync_api import Page, sync_playwright
+from pytest_django import DjangoDbBlocker
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 from websockets.typing import Origin, Subprotocol
 
-from accounts import services
-from tests.accounts.people import PASSWORD
 from tests.accounts.providers import DOORS, Providers
+from tests.conftest import environment_of_servers
 from tests.fakes.oauth_provider import CLIENT_ID, CLIENT_SECRET
-from tests.servers import Servers
+from tests.journeys.conftest import empty_database
+from tests.servers import Servers, wait_until
 
 CHROMIUM = shutil.which("chromium")
 ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -28,12 +29,15 @@ NOTICED_WITHIN_S = 1.0
 # A loaded machine may be slow without anything being wrong; what is promised is measured by bench.
 PATIENCE = 5
 
-pytestmark = pytest.mark.django_db(transaction=True)
+# Makes sure of the test database; what the server writes there stays until the module is done.
+pytestmark = pytest.mark.django_db
 
 
-@pytest.fixture
-def servers(server_environment: dict[str, str], provider_servers: Providers) -> Iterator[Servers]:
-    provider_servers.forget()
+@pytest.fixture(scope="module")
+def servers(
+    django_db_setup: None, django_db_blocker: DjangoDbBlocker, provider_servers: Providers
+) -> Iterator[Servers]:
+    """One web process for all journeys, each of which has people of its own."""
     variables: dict[str, str] = {}
     for client in provider_servers.clients:
         name = f"NETRA_OAUTH_{client.provider.upper()}"
@@ -42,11 +46,24 @@ def servers(server_environment: dict[str, str], provider_servers: Providers) -> 
             f"{name}_SECRET": CLIENT_SECRET,
             f"{name}_BASE_URL": client.base_url,
         }
-    made = Servers(server_environment)
-    try:
-        yield made.start(**variables)
-    finally:
-        made.stop()
+    with django_db_blocker.unblock():
+        made = Servers(environment_of_servers() | variables)
+        try:
+            made.start_web()
+            wait_until(lambda: made.answers("/health/live"))
+            yield made
+        finally:
+            made.stop()
+            empty_database()
+
+
+def become(providers: Providers, name: str) -> None:
+    """Let one person be signed in at each provider, whom no other journey has met."""
+    providers.forget()
+    for position, provider in enumerate(DOORS):
+        number = len(name) * 100 + position
+        subject = number if provider == "github" else str(number)
+        providers.is_now(provider, f"{name}@gmail.com", subject=subject)
 
 
 def press(session: requests.Session, servers: Servers, place: str, **fields: str) -> str:
@@ -83,12 +100,13 @@ def until(connection: ClientConnection, kind: str) -> dict[str, Any]:
 def test_each_provider_signs_in_and_a_link_taken_away_is_told_to_open_sockets(
     servers: Servers, provider_servers: Providers
 ) -> None:
+    become(provider_servers, "ada")
     session = requests.Session()
     assert press(session, servers, DOORS["google"]) == "/chat/"
     for name in ("github", "linkedin"):
         place = f"{DOORS[name]}?process=connect"
         assert press(session, servers, place) == "/accounts/3rdparty/"
-    account = SocialAccount.objects.get(provider="github")
+    account = SocialAccount.objects.get(provider="github", user__email="ada@gmail.com")
     with socket(session, servers) as connection:
         began = time.monotonic()
         press(session, servers, "/accounts/3rdparty/", account=str(account.pk))
@@ -100,7 +118,8 @@ def test_each_provider_signs_in_and_a_link_taken_away_is_told_to_open_sockets(
 def test_an_evicted_squatters_socket_is_closed(
     servers: Servers, provider_servers: Providers
 ) -> None:
-    provider_servers.is_now("github", "ada@gmail.com", verified=False)
+    become(provider_servers, "grace")
+    provider_servers.is_now("github", "grace@gmail.com", subject=7, verified=False)
     squatter = requests.Session()
     assert press(squatter, servers, DOORS["github"]) == "/chat/"
     with socket(squatter, servers) as connection:
@@ -114,8 +133,10 @@ def test_an_evicted_squatters_socket_is_closed(
 
 @pytest.mark.browser
 @pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed")
-def test_a_browser_goes_to_every_provider_and_back(servers: Servers) -> None:
-    services.mark_verified(user=services.sign_up(email="bob@gmail.com", password=PASSWORD))
+def test_a_browser_goes_to_every_provider_and_back(
+    servers: Servers, provider_servers: Providers
+) -> None:
+    become(provider_servers, "katherine")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
         try:

@@ -55,7 +55,18 @@ def check(text: str) -> None:
 
 
 OPEN = ["login", "signup", "password/reset", "inactive"]
-OWN = ["logout", "email", "password/change", "reauthenticate", "3rdparty"]
+OWN = [
+    "logout",
+    "email",
+    "password/change",
+    "reauthenticate",
+    "3rdparty",
+    "2fa",
+    "2fa/app/on",
+    "sessions",
+    "export",
+    "delete",
+]
 
 
 @pytest.mark.parametrize("place", OPEN)

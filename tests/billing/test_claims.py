@@ -215,11 +215,11 @@ def at_once(acts: list[Callable[[], object]]) -> list[object]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sixteen_starts_of_one_account_at_once_give_one_trial(make_person: MakePerson) -> None:
+def test_thirty_two_starts_of_one_account_at_once_give_one_trial(make_person: MakePerson) -> None:
     person = make_person("ann@gmail.com")
-    answers = at_once([lambda: services.start_trial(user=person)] * 16)
+    answers = at_once([lambda: services.start_trial(user=person)] * 32)
     [trial] = [answer for answer in answers if isinstance(answer, Grant)]
-    assert answers.count(TrialRefusal.ALREADY_USED) == 15
+    assert answers.count(TrialRefusal.ALREADY_USED) == 31
     assert list(Grant.objects.filter(kind="trial")) == [trial]
     assert [row.after for row in TierChange.objects.filter(user=person)] == [Tier.EARLY]
 

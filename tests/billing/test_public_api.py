@@ -86,6 +86,7 @@ def test_entitlements_are_asked_with_an_optional_moment() -> None:
         "features",
         "why",
         "next_change",
+        "overridden",
     }
     assert {field.name for field in fields(Trial)} == {"tier", "starts_at", "ends_at"}
 

@@ -32,14 +32,14 @@ def test_a_grant_counts_from_its_approval_to_its_revocation(
 ) -> None:
     with time_machine.travel(NOW - DAY, tick=False):
         given = give(user, Tier.ENTERPRISE, days=10)
-    assert selectors.spans_of(user.pk, since=NOW - DAY) == []
+    assert selectors.spans_of(user.pk, since=NOW - DAY).grants == []
     with time_machine.travel(NOW, tick=False):
         services.approve_grant(grant=given, actor=staff)
     with time_machine.travel(NOW + DAY, tick=False):
         services.revoke(grant=given, reason="over", actor=None)
-    [span] = selectors.spans_of(user.pk, since=NOW - DAY)
+    [span] = selectors.spans_of(user.pk, since=NOW - DAY).grants
     assert (span.starts_at, span.ends_at) == (NOW, NOW + DAY)
-    assert selectors.spans_of(user.pk, since=NOW + DAY) == []
+    assert selectors.spans_of(user.pk, since=NOW + DAY).grants == []
 
 
 def test_usage_is_three_round_trips(

@@ -173,6 +173,19 @@ def test_values_come_from_the_environment(reader: Reader, tmp_path: Path) -> Non
     }
 
 
+def test_older_secret_keys_are_kept_in_their_order(reader: Reader, tmp_path: Path) -> None:
+    older = ["a" * 50, "b" * 50]
+    keys = tmp_path / "keys"
+    keys.write_text("\n".join(older) + "\n")
+    for variable in (
+        {"NETRA_SECRET_KEY_FALLBACKS": f" {older[0]},{older[1]}, "},
+        {"NETRA_SECRET_KEY_FALLBACKS_FILE": str(keys)},
+    ):
+        read = reader.values(PRODUCTION | variable, "SECRET_KEY", "SECRET_KEY_FALLBACKS")
+        assert read == {"SECRET_KEY": KEY, "SECRET_KEY_FALLBACKS": older}
+    assert reader.values(PRODUCTION, "SECRET_KEY_FALLBACKS") == {"SECRET_KEY_FALLBACKS": []}
+
+
 DEFAULT_KEY: Final = "development-only-key-never-used-in-staging-or-production"
 REFUSED: list[tuple[dict[str, str], str]] = [
     *((environment | {"NETRA_DEBUG": "1"}, "NETRA_DEBUG") for environment in (PRODUCTION, STAGING)),
@@ -193,6 +206,10 @@ REFUSED: list[tuple[dict[str, str], str]] = [
             "NETRA_OAUTH_GITHUB_BASE_URL",
             "NETRA_OAUTH_LINKEDIN_BASE_URL",
         )
+    ),
+    *(
+        (PRODUCTION | {"NETRA_SECRET_KEY_FALLBACKS": keys}, "NETRA_SECRET_KEY_FALLBACKS")
+        for keys in ("k" * 49, f"{'a' * 50},{KEY}")
     ),
     (PRODUCTION | {"NETRA_SECRET_KEY_FILE": "/nowhere", "NETRA_SECRET_KEY": ""},
      "NETRA_SECRET_KEY_FILE"),

@@ -20,6 +20,7 @@ import {
 } from "./view/page.js";
 import { createStatus } from "./view/status.js";
 import { createThreadList } from "./view/thread_list.js";
+import { createTrialLine } from "./view/trial.js";
 
 const byId = (id) => document.getElementById(id);
 const config = JSON.parse(byId("netra-config").textContent);
@@ -83,6 +84,7 @@ const conversation = new Conversation({
     textLimit: config.limits.text,
   },
 });
+const trial = createTrialLine(byId("trial"));
 const status = createStatus({
   status: byId("connection"),
   banner: byId("banner"),
@@ -149,6 +151,7 @@ function draw(state) {
   const title = state.list.find((row) => row.thread_id === state.current)?.title || "New thread";
   setText(byId("title"), title);
   document.title = `${title} · Netra`;
+  trial.update(state);
   if (state.entitlements) setText(byId("tier"), state.entitlements.tier);
   byId("tier").hidden = !state.entitlements;
 }

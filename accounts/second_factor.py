@@ -1,0 +1,112 @@
+"""The second factor: codes of an app, and recovery codes, checked under the lockout."""
+
+from base64 import urlsafe_b64encode
+from hashlib import sha256
+from math import ceil
+from typing import Any, Final
+
+from allauth.mfa.adapter import DefaultMFAAdapter
+from allauth.mfa.base import forms as stock
+from allauth.mfa.models import Authenticator
+from allauth.mfa.totp.internal import auth as totp
+from cryptography.fernet import Fernet, MultiFernet
+from django.conf import settings
+from django.forms import ValidationError
+from django.utils import timezone
+from django.utils.encoding import force_bytes
+
+from accounts import selectors, services
+from accounts.models import User
+
+# The number of the time step whose code was used last; a code works once.
+LAST_STEP: Final = "last_step"
+
+
+class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
+    error_messages = {  # noqa: RUF012  allauth reads a plain dict
+        **DefaultMFAAdapter.error_messages,
+        "incorrect_code": "This code is not right. Each code works once.",
+        "unverified_email": "Confirm your email address first.",
+    }
+
+    def encrypt(self, text: str) -> str:
+        return _fernet().encrypt(text.encode()).decode()
+
+    def decrypt(self, encrypted_text: str) -> str:
+        return _fernet().decrypt(encrypted_text.encode()).decode()
+
+
+def _fernet() -> MultiFernet:
+    """The first key writes, all of them read: so a secret key can be replaced."""
+    keys = (force_bytes(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
+    derived = (sha256(b"accounts.second_factor " + key).digest() for key in keys)
+    return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in derived])
+
+
+def check_code(*, user: User, code: str) -> Authenticator | None:
+    """What of the user's the code belongs to; it is used up by that. None counts as a failure."""
+    found: list[Authenticator] = []
+
+    def check() -> User | None:
+        found.extend(one for one in _factors(user) if _opens(one, code))
+        return user if found else None
+
+    services.try_code(user=user, check=check)
+    return found[0] if found else None
+
+
+def _factors(user: User) -> list[Authenticator]:
+    types = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
+    return list(Authenticator.objects.filter(user=user, type__in=types))
+
+
+def _opens(factor: Authenticator, code: str) -> bool:
+    if factor.type == Authenticator.Type.RECOVERY_CODES:
+        return bool(factor.wrap().validate_code(code))
+    # allauth remembers used codes in the cache, which may be away; sign-in must not be.
+    secret = SecondFactorAdapter().decrypt(factor.data["secret"])
+    for step in totp.yield_hotp_counters_from_time():
+        expected = totp.format_hotp_value(totp.hotp_value(secret, step))
+        if totp.compare_user_code(actual=code, expected=expected):
+            if step <= factor.data.get(LAST_STEP, -1):
+                return False
+            factor.data[LAST_STEP] = step
+            factor.save(update_fields=["data"])
+            return True
+    return False
+
+
+class CodeForm(stock.BaseAuthenticateForm):  # type: ignore[misc]  # allauth has no types
+    """Refuses wrong codes on the schedule that wrong passwords are refused on."""
+
+    cleaned_data: dict[str, Any]
+    user: User
+
+    def clean_code(self) -> str:
+        self._refuse_while_locked()
+        code = str(self.cleaned_data["code"])
+        found = check_code(user=self.user, code=code)
+        if found is None:
+            self._refuse_while_locked()
+            raise SecondFactorAdapter().validation_error("incorrect_code")
+        found.user = self.user
+        self.authenticator = found
+        return code
+
+    def _refuse_while_locked(self) -> None:
+        until = selectors.locked_until(selectors.code_lock_of(self.user))
+        if until is None:
+            return
+        minutes = ceil((until - timezone.now()).total_seconds() / 60)
+        plural = "" if minutes == 1 else "s"
+        raise ValidationError(
+            f"Too many wrong codes. Try again in {minutes} minute{plural}.", code="locked"
+        )
+
+
+class AuthenticateForm(CodeForm, stock.AuthenticateForm):  # type: ignore[misc]  # as above
+    """Asked for when signing in."""
+
+
+class ReauthenticateForm(CodeForm, stock.ReauthenticateForm):  # type: ignore[misc]  # as above
+    """Asked for before a change."""

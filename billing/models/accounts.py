@@ -1,0 +1,18 @@
+"""Accounts as operators of billing meet them; the rows are those of the users."""
+
+from typing import TYPE_CHECKING
+
+from django.contrib.auth import get_user_model
+
+if TYPE_CHECKING:
+    from accounts.models import User
+else:  # accounts lie above, and are not imported
+    User = get_user_model()
+
+
+class Account(User):
+    """A user, seen from billing; nothing is saved by this name."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)

@@ -1,0 +1,117 @@
+"""The page on which people see their plan."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, date
+from decimal import Decimal
+from typing import TYPE_CHECKING, Protocol
+
+from django.contrib.auth.decorators import login_required
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from billing import selectors
+from billing.periods import Window, period_at
+from billing.trials import DAY, REMINDER_DAYS, TrialEnding
+
+if TYPE_CHECKING:
+    from accounts.models import User
+
+
+class TokensUsed(Protocol):
+    """Tokens as a model's provider told them; `cost_usd` is None where no price is known."""
+
+    @property
+    def requests(self) -> int: ...
+    @property
+    def unpriced_requests(self) -> int: ...
+    @property
+    def input_tokens(self) -> int: ...
+    @property
+    def output_tokens(self) -> int: ...
+    @property
+    def cost_usd(self) -> Decimal | None: ...
+
+
+class ModelUsed(Protocol):
+    """What one model was used for."""
+
+    @property
+    def model(self) -> str: ...
+    @property
+    def runs(self) -> int: ...
+    @property
+    def usage(self) -> TokensUsed: ...
+
+
+class ModelsUsed(Protocol):
+    """What a user's runs used of each model from one day to another, both included (UTC)."""
+
+    def __call__(self, user: int, *, since: date, until: date) -> Sequence[ModelUsed]: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelRow:
+    """A model's use this month, in words."""
+
+    model: str
+    runs: str
+    input_tokens: str
+    output_tokens: str
+    cost: str
+
+
+@require_GET
+@login_required
+@never_cache
+def plan(request: HttpRequest, *, models_used: ModelsUsed) -> HttpResponse:
+    """The page; whoever knows of models, which billing does not, is asked through the route."""
+    now = timezone.now()
+    mine = selectors.plan_of(_user(request))
+    today = now.astimezone(UTC).date()
+    models = [
+        used
+        for used in models_used(_user(request).pk, since=today.replace(day=1), until=today)
+        if used.usage.requests
+    ]
+    context = {
+        "plan": mine,
+        "now": now,
+        "trial": _told(mine.ending),
+        "month": period_at(Window.MONTH, now),
+        "models": [_row(used) for used in models],
+        "cost": _dollars(sum((used.usage.cost_usd or Decimal(0) for used in models), Decimal(0))),
+        "unpriced": sum(used.usage.unpriced_requests for used in models),
+    }
+    return render(request, "billing/plan.html", context)
+
+
+def _row(used: ModelUsed) -> ModelRow:
+    usage = used.usage
+    return ModelRow(
+        model=used.model,
+        runs=f"{used.runs:,}",
+        input_tokens=f"{usage.input_tokens:,}",
+        output_tokens=f"{usage.output_tokens:,}",
+        cost="unknown" if usage.cost_usd is None else _dollars(usage.cost_usd),
+    )
+
+
+def _dollars(amount: Decimal) -> str:
+    return f"{amount:,.4f}"
+
+
+def _told(ending: TrialEnding | None) -> dict[str, str] | None:
+    """What is said of a trial that ends within days, or ended lately, and is a loss."""
+    now = timezone.now()
+    if ending is None or not ending.lowers() or ending.ends_at > now + REMINDER_DAYS[0] * DAY:
+        return None
+    return {"headline": ending.headline(now), "sentence": ending.sentence(now)}
+
+
+def _user(request: HttpRequest) -> "User":
+    assert request.user.is_authenticated  # the view asked for it
+    return request.user

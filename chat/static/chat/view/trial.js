@@ -1,0 +1,37 @@
+// The quiet line that says when a trial ends, once that is near.
+
+import { setText } from "./element.js";
+
+const DAY_MS = 86_400_000;
+// As the server's mails: 7 days before the end something is said for the first time.
+const SAID_FOR_MS = 7 * DAY_MS;
+const TIERS = ["free", "early", "mid", "enterprise"];
+
+/**
+ * @param {object | null} entitlements as the server sends them
+ * @param {number} now in ms since 1970
+ * @returns {string} empty while there is nothing to say
+ */
+export function trialWords(entitlements, now) {
+  const { tier, ends_at } = entitlements?.trial ?? {};
+  if (!ends_at) return "";
+  // Whoever goes on with the plan loses nothing.
+  if (TIERS.indexOf(entitlements.base_tier) >= TIERS.indexOf(tier)) return "";
+  const left = Date.parse(ends_at) - now;
+  if (left <= 0 || left > SAID_FOR_MS) return "";
+  const days = Math.ceil(left / DAY_MS);
+  const name = `${tier.charAt(0).toUpperCase()}${tier.slice(1)} trial`;
+  return days > 1 ? `${name} ends in ${days} days` : `${name} ends within a day`;
+}
+
+/** @param {HTMLElement} line with a link in it */
+export function createTrialLine(line) {
+  const link = line.querySelector("a");
+  return {
+    update({ entitlements }) {
+      const words = trialWords(entitlements, Date.now());
+      setText(link, words);
+      line.hidden = words === "";
+    },
+  };
+}
