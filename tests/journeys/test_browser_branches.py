@@ -228,8 +228,11 @@ async def test_a_question_and_an_answer_are_copied_as_they_were_written(
         assert text in await tab.page.evaluate("navigator.clipboard.readText()")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("options", [{}, {"viewport": PHONE, "has_touch": True}], ids=str)
+@pytest.mark.parametrize(
+    ("scheme", "options"),
+    [("light", {}), ("dark", {"viewport": PHONE, "has_touch": True})],
+    ids=["wide and light", "phone and dark"],
+)
 async def test_axe_finds_nothing_serious_in_versions_and_editor(
     scheme: Literal["light", "dark"],
     options: dict[str, Any],

@@ -25,14 +25,14 @@ VARIABLES = UNHURRIED
 
 
 async def test_a_second_reader_in_mid_answer_gets_all_of_it(
-    either: Servers, visitor: Person
+    shared: Servers, visitor: Person
 ) -> None:
-    cookie = visitor.cookie(either)
-    async with ChatConnection.open(either.base_url, cookie=cookie) as first:
+    cookie = visitor.cookie(shared)
+    async with ChatConnection.open(shared.base_url, cookie=cookie) as first:
         await first.until("ready")
         early, run_id = await ask(first, EXPORT)
         await follow_text(first, early, run_id, 30)
-        async with ChatConnection.open(either.base_url, cookie=cookie) as second:
+        async with ChatConnection.open(shared.base_url, cookie=cookie) as second:
             await second.until("ready")
             await second.subscribe(early.thread_id, after_seq=None)
             snapshot = await second.until("snapshot")

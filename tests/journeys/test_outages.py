@@ -144,6 +144,7 @@ def kill_all(up: RunningUp) -> None:
         os.kill(pid, signal.SIGKILL)
 
 
+@pytest.mark.chaos
 @pytest.mark.asyncio
 async def test_a_run_survives_that_everything_is_killed_at_once(up: RunningUp) -> None:
     demo = json.loads((up.var / "demo.json").read_text())

@@ -30,8 +30,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.asyncio]
 VARIABLES = {"NETRA_ASSISTANT_TOKENS_PER_S": "0"}
 
 
-async def test_an_export_is_answered_with_true_numbers(either: Servers, visitor: Person) -> None:
-    async with ChatConnection.open(either.base_url, cookie=visitor.cookie(either)) as socket:
+async def test_an_export_is_answered_with_true_numbers(shared: Servers, visitor: Person) -> None:
+    async with ChatConnection.open(shared.base_url, cookie=visitor.cookie(shared)) as socket:
         welcome = await socket.next()
         ready = await socket.next()
         assert (welcome["type"], ready["type"]) == ("welcome", "ready")
