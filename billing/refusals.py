@@ -1,12 +1,13 @@
 """Which rule of the database was broken, said in words."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import psycopg
 from django.db import IntegrityError
 
 from billing.errors import (
+    BillingError,
     GrantRefusal,
     GrantRefused,
     OverrideRefusal,
@@ -24,40 +25,30 @@ _CODES = {
 }
 
 
-@contextmanager
-def grant_refusals() -> Iterator[None]:
+def grant_refusals() -> AbstractContextManager[None]:
     """Raise GrantRefused for a rule of grants."""
-    try:
-        yield
-    except IntegrityError as error:
-        code = _code(error)
-        if code is None:
-            raise
-        raise GrantRefused(GrantRefusal(code)) from error
+    return _told(lambda code: GrantRefused(GrantRefusal(code)))
 
 
-@contextmanager
-def trial_refusals() -> Iterator[None]:
+def trial_refusals() -> AbstractContextManager[None]:
     """Raise TrialRefused for a rule of trials."""
-    try:
-        yield
-    except IntegrityError as error:
-        code = _code(error)
-        if code is None:
-            raise
-        raise TrialRefused(TrialRefusal(code)) from error
+    return _told(lambda code: TrialRefused(TrialRefusal(code)))
+
+
+def override_refusals() -> AbstractContextManager[None]:
+    """Raise OverrideRefused for a rule of overrides."""
+    return _told(lambda code: OverrideRefused(OverrideRefusal(code)))
 
 
 @contextmanager
-def override_refusals() -> Iterator[None]:
-    """Raise OverrideRefused for a rule of overrides."""
+def _told(refused: Callable[[str], BillingError]) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
         code = _code(error)
         if code is None:
             raise
-        raise OverrideRefused(OverrideRefusal(code)) from error
+        raise refused(code) from error
 
 
 def _code(error: IntegrityError) -> str | None:
