@@ -75,6 +75,8 @@ class Provider:
 
     def __init__(self, base_url: str) -> None:
         self.base_url = base_url
+        # Now: of requests that come at once each would make a key, and publish another's.
+        _key("own")
         self._lock = threading.Lock()
         self.forget()
 
