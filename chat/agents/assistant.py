@@ -23,6 +23,7 @@ from chat.agents.handbook import handbook
 from chat.agents.intents import Intent, Signs, asks_for_usage, decide
 from chat.agents.pace import paced
 from chat.agents.prices import models_in
+from chat.agents.shown import told_afterwards
 from chat.agents.step import Call, Step
 from chat.agents.tools.analyse_usage import UsageQuestion, analyse_usage
 from chat.agents.tools.calculate import Expression, Value, calculate
@@ -83,7 +84,7 @@ async def _respond(turn: Turn, tokens_per_s: float) -> AsyncIterator[Piece]:
     step = next_step(turn, is_quick=not tokens_per_s)
     if step.thought:
         yield {0: DeltaThinkingPart(content=step.thought)}
-    async for piece in paced(step.text, tokens_per_s):
+    async for piece in told_afterwards(paced(step.text, tokens_per_s)):
         yield piece
     if step.call is not None:
         call = step.call

@@ -14,6 +14,7 @@ from pydantic_ai.usage import UsageLimits
 
 from chat.agents import assistant
 from chat.agents.data_sets import data_sets
+from chat.agents.shown import ShownModel
 from chat.agents.toolbox import TOOLS
 from chat.agents.tools.registry import ToolContext
 from chat.agents.toolset import JournalledToolset
@@ -107,4 +108,6 @@ def _model(choice: ModelChoice) -> Model:
     )
     # Some endings of a stream differ from a broken connection only by their finish reason.
     profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
-    return OpenAIChatModel(choice.name, provider=provider, profile=profile, settings=model_settings)
+    return ShownModel(
+        OpenAIChatModel(choice.name, provider=provider, profile=profile, settings=model_settings)
+    )

@@ -14,11 +14,14 @@ from msgspec import Struct
 from redis.exceptions import RedisError
 
 from chat.delivery import trace
+from chat.delivery.layer import BusLayer
 
 logger = logging.getLogger(__name__)
 
 # Rings that wait for a slow bus; beyond that they are dropped, since subscribers heal.
 WAITING_MAX: Final = 2000
+# In one write; a failure costs so many rings at most.
+SENT_AT_ONCE_MAX: Final = 100
 SEND_TIMEOUT_S: Final = 2.0
 _LOG_EVERY_S: Final = 10.0
 
@@ -180,17 +183,19 @@ class Ringer:
 
     async def _send_all(self) -> None:
         layer = get_channel_layer()
-        assert layer is not None
+        assert isinstance(layer, BusLayer)
         try:
             while self._waiting:
-                ring_ = self._waiting.popleft()
+                count = min(len(self._waiting), SENT_AT_ONCE_MAX)
+                rings = [self._waiting.popleft() for _ in range(count)]
                 try:
                     async with asyncio.timeout(SEND_TIMEOUT_S):
-                        await layer.group_send(ring_.group, message_of(ring_))
-                    if isinstance(ring_, ThreadEvents):
-                        trace.published(ring_.thread_id, ring_.messages)
+                        await layer.group_send_all([(it.group, message_of(it)) for it in rings])
+                    for ring_ in rings:
+                        if isinstance(ring_, ThreadEvents):
+                            trace.published(ring_.thread_id, ring_.messages)
                 except (RedisError, OSError):  # the bus is away; subscribers heal by the log
-                    self.dropped += 1
+                    self.dropped += count
                     self._log_outage()
         finally:
             self._task = None

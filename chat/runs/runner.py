@@ -15,17 +15,16 @@ from pydantic_ai import Agent, AgentRun
 from pydantic_ai.messages import (
     ModelMessage,
     ModelMessagesTypeAdapter,
-    PartDeltaEvent,
     PartEndEvent,
     PartStartEvent,
     TextPart,
-    TextPartDelta,
     ThinkingPart,
 )
 from pydantic_ai.usage import RunUsage
 
 from chat.agents.faults import ModelFault, provider_faults
 from chat.agents.models import LIMITS, ModelChoice, build_agent
+from chat.agents.shown import shown_by
 from chat.agents.tools.registry import Call, Tool, ToolContext, ToolFault, within_time
 from chat.database import in_database
 from chat.delivery.log import Fenced
@@ -130,7 +129,7 @@ class Runner:
             # Most models stream no thoughts of their own; this one is short and true.
             await self._emit(AgentThinking(text=self.choice.opening))
         agent = _agent_of(self.choice)
-        with provider_faults():
+        with provider_faults(), shown_by(self._show):
             async with agent.iter(
                 opening.prompt,
                 message_history=opening.history,
@@ -156,16 +155,18 @@ class Runner:
     async def _stream(self, stream: AsyncIterable[Any]) -> None:
         async for event in stream:
             match event:
-                case PartStartEvent(part=TextPart(content=text)) if text:
-                    self.answer.add(text)
-                case PartDeltaEvent(delta=TextPartDelta(content_delta=text)) if text:
-                    self.answer.add(text)
+                case PartStartEvent(part=TextPart(content=text)):
+                    self._show(text)
                 case PartEndEvent(part=ThinkingPart(content=text)) if text.strip():
                     await self._emit(AgentThinking(text=text))
                 case _:
                     pass
-            if self.answer.lost:
-                raise Fenced
+
+    def _show(self, text: str) -> None:
+        if self.answer.lost:
+            raise Fenced
+        if text:
+            self.answer.add(text)
 
     async def _checkpoint(
         self, agent_run: AgentRun[ToolContext, str], opening: prompts.Opening

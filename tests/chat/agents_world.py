@@ -4,19 +4,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from pydantic import JsonValue
-from pydantic_ai import Agent
+from pydantic_ai import Agent, AgentRun
 from pydantic_ai.messages import (
     ModelMessage,
     ModelMessagesTypeAdapter,
-    PartDeltaEvent,
     PartStartEvent,
     TextPart,
-    TextPartDelta,
     ThinkingPart,
 )
 from pydantic_ai.usage import RunUsage
 
 from chat.agents.models import LIMITS
+from chat.agents.shown import shown_by
 from chat.agents.tools.registry import (
     AccountFacts,
     Attachment,
@@ -101,15 +100,9 @@ class World:
         run_it = agent.iter(
             noted, message_history=self.history, deps=self.context(), usage_limits=LIMITS
         )
-        async with agent, run_it as run:
-            async for node in run:
-                if Agent.is_call_tools_node(node):
-                    # As the runner does: the model's answer is complete.
-                    self.stored.append(ModelMessagesTypeAdapter.dump_json(run.all_messages()))
-                if Agent.is_model_request_node(node):
-                    async with node.stream(run.ctx) as stream:
-                        async for event in stream:
-                            self.note(event)
+        with shown_by(self.show):
+            async with agent, run_it as run:
+                await self._steps(run)
         assert run.result is not None
         self.history = run.result.all_messages()
         return Outcome(
@@ -119,15 +112,26 @@ class World:
             usage=run.usage,
         )
 
+    async def _steps(self, run: AgentRun[ToolContext, str]) -> None:
+        async for node in run:
+            if Agent.is_call_tools_node(node):
+                # As the runner does: the model's answer is complete.
+                self.stored.append(ModelMessagesTypeAdapter.dump_json(run.all_messages()))
+            if Agent.is_model_request_node(node):
+                async with node.stream(run.ctx) as stream:
+                    async for event in stream:
+                        self.note(event)
+
     def _with_notes(self, prompt: str) -> str:
         return "\n".join([prompt, *(f"[attached file: {it.name}]" for it in self.attachments)])
+
+    def show(self, text: str) -> None:
+        self.text += text
 
     def note(self, event: object) -> None:
         match event:
             case PartStartEvent(part=TextPart(content=text)):
-                self.text += text
-            case PartDeltaEvent(delta=TextPartDelta(content_delta=text)):
-                self.text += text
+                self.show(text)
             case PartStartEvent(part=ThinkingPart(content=text)):
                 self.thoughts.append(text)
 

@@ -38,6 +38,8 @@ class Command(BaseCommand):
         # What was imported stays: the collector need not walk it again.
         gc.collect()
         gc.freeze()
+        # A run makes some ten thousand objects that go with it.
+        gc.set_threshold(10_000, 20, 20)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_work())
 
