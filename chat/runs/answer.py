@@ -3,12 +3,13 @@
 import asyncio
 from typing import Final
 
+from chat.agents.pace import TICK_S, to_tick
 from chat.delivery import bell
 from chat.runs import checkpoints
 from chat.runs.attempts import Attempt
 
-# Human eyes see 16 updates a second as one flow; worker, bus and every socket pay for each of them.
-DELTA_EVERY_S: Final = 0.06
+# Text that comes so soon after a tick was meant for it.
+TICK_LASTS_S: Final = TICK_S / 4
 ANSWER_CHARS_MAX: Final = 200_000
 
 
@@ -17,12 +18,13 @@ class AnswerTooLong(Exception):
 
 
 class AnswerText:
-    """Collects text, sends what waits every 60 ms and lets it be stored twice a second."""
+    """Collects text, sends what waits at ticks and lets it be stored twice a second."""
 
     def __init__(self, attempt: Attempt) -> None:
         self.attempt = attempt
         self.text = attempt.text
         self._sent = len(attempt.text)
+        self._sent_at = 0.0
         self._flush: asyncio.TimerHandle | None = None
         self.lost = False
 
@@ -36,10 +38,12 @@ class AnswerText:
             raise AnswerTooLong
         if self._flush is None:
             loop = asyncio.get_running_loop()
-            # The first word is waited for; all other text goes at ticks of the clock, so that the
-            # bus is given what many answers have at once.
-            delay_s = DELTA_EVERY_S - loop.time() % DELTA_EVERY_S if self._sent else 0
-            self._flush = loop.call_later(delay_s, self.flush)
+            self._flush = loop.call_later(self._delay_s(loop.time()), self.flush)
+
+    def _delay_s(self, now: float) -> float:
+        """Nothing for the first word, which is waited for, nor at a tick; else until the next."""
+        at_tick = now % TICK_S < TICK_LASTS_S and now - self._sent_at > TICK_LASTS_S
+        return 0 if at_tick or not self._sent else to_tick(now)
 
     def flush(self) -> None:
         """Send the text that waits, now; before any event, so that the two stay in order."""
@@ -58,6 +62,7 @@ class AnswerText:
             )
         )
         self._sent = len(self.text)
+        self._sent_at = asyncio.get_running_loop().time()
         checkpoints.current().keep(self, stored=len(self.attempt.text))
 
     def close(self) -> None:
