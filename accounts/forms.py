@@ -46,6 +46,8 @@ class SignupForm(StockSignupForm):  # type: ignore[misc]  # allauth has no types
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponse | None]:
         """The new user, or the answer that everybody sees when the address is taken."""
         email, password = self.cleaned_data["email"], self.cleaned_data["password1"]
+        # Whether or not the address is taken, or the limit would tell.
+        get_adapter().take_turn("new_accounts")
         if not self.account_already_exists:
             try:
                 return services.sign_up(email=email, password=password, **self.claims), None

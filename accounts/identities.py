@@ -45,6 +45,12 @@ def arrive(*, evidence: Evidence) -> User:
         return _join(evidence) or _claim(User.objects.get(email=evidence.address), evidence)
 
 
+def is_new(evidence: Evidence) -> bool:
+    """Would the identity make an account, if it arrived now?"""
+    known = User.objects.filter(email=evidence.address)
+    return bool(evidence.address) and _linked(evidence) is None and not known.exists()
+
+
 def link(*, user: User, evidence: Evidence) -> IdentityEvidence:
     """Let an identity open the account of somebody who is signed in; raises LinkRefused."""
     with _turn(evidence):

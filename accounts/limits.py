@@ -5,10 +5,26 @@ from ipaddress import IPv6Address, ip_address, ip_network
 from django.conf import settings
 from django.core.cache import cache
 from django.utils import timezone
+from msgspec import Struct
+
+
+class Use(Struct, frozen=True, kw_only=True):
+    """How a limit stands in its present window; `left` is below 0 where this use was too much."""
+
+    limit: int
+    window_s: int
+    left: int
+    resets_in_s: int
 
 
 def take(limit: str, who: str) -> int | None:
-    """Count one use of a limit of settings.ACCOUNTS_LIMITS; seconds to wait when it is used up.
+    """Count one use of a limit; seconds to wait when it is used up."""
+    use = count(limit, who)
+    return use.resets_in_s if use is not None and use.left < 0 else None
+
+
+def count(limit: str, who: str) -> Use | None:
+    """Count one use of a limit of settings.ACCOUNTS_LIMITS; None where nobody can count now.
 
     A window of fixed length, counted by one atomic increment: parallel requests never wait for
     each other here.
@@ -21,7 +37,10 @@ def take(limit: str, who: str) -> int | None:
         used = cache.incr(key)
     except ValueError:  # the bus went away, or lost the key, between the two
         return None
-    return window_s - now % window_s if used is not None and used > amount else None
+    left_s = window_s - now % window_s
+    use = Use(limit=amount, window_s=window_s, left=amount - (used or 0), resets_in_s=left_s)
+    # The cache says nothing where the bus is away.
+    return use if used is not None else None
 
 
 def network_of(address: str) -> str:

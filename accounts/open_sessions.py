@@ -3,42 +3,17 @@
 from datetime import datetime
 from typing import Final
 
-from allauth.account.adapter import get_adapter
 from django.contrib.auth import HASH_SESSION_KEY
 from django.contrib.sessions.models import Session
-from django.core.exceptions import PermissionDenied
-from django.db import connection, transaction
-from django.db.models import Exists, F, OuterRef
+from django.db import transaction
+from django.db.models import F
 from django.http import HttpRequest
-from django.utils import timezone
 from msgspec import Struct
 
 from accounts import services, sessions
 from accounts.models import AuditKind, SessionRecord, User
-from accounts.user_agents import device_of
 
-# The last use is shown to the minute: most requests only look.
-USE_NOTED_EVERY_S: Final = 60
-USER_AGENT_READ_MAX: Final = 500
 SHOWN_MAX: Final = 50
-
-# When this process last noted a session; most requests need not even ask the database.
-NOTED_MAX: Final = 10_000
-_noted_at_s: dict[str, float] = {}
-
-# Another process may have noted the session already: then it writes nothing.
-_NOTE: Final = """
-INSERT INTO accounts_sessionrecord
-    (session_key, user_id, device, network, signed_in_at, used_at)
-SELECT %(key)s, %(user)s, %(device)s, %(network)s, now(), now()
-WHERE NOT EXISTS (
-    SELECT FROM accounts_sessionrecord
-    WHERE session_key = %(key)s AND used_at > now() - make_interval(secs => %(every_s)s)
-)
-ON CONFLICT (session_key) DO UPDATE
-SET used_at = now(), device = EXCLUDED.device, network = EXCLUDED.network
-RETURNING signed_in_at = used_at
-"""
 
 
 class OpenSession(Struct, frozen=True, kw_only=True):
@@ -50,42 +25,6 @@ class OpenSession(Struct, frozen=True, kw_only=True):
     signed_in_at: datetime
     used_at: datetime
     is_this: bool
-
-
-def note_use(request: HttpRequest) -> None:
-    """Write down that the request's session is in use, and from where."""
-    user, key = request.user, request.session.session_key
-    if not isinstance(user, User) or key is None or not _is_due(key):
-        return
-    noted: dict[str, str | int | None] = {
-        "key": key,
-        "user": user.pk,
-        "device": device_of(request.headers.get("User-Agent", "")[:USER_AGENT_READ_MAX]),
-        "network": _network_of(request),
-        "every_s": USE_NOTED_EVERY_S,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_NOTE, noted)
-        row = cursor.fetchone()
-    if row is not None and row[0]:
-        _forget_ended(user)
-
-
-def _network_of(request: HttpRequest) -> str | None:
-    try:
-        return str(get_adapter().get_client_ip(request))
-    except PermissionDenied:  # a session that a program made for itself, without any network
-        return None
-
-
-def _is_due(key: str) -> bool:
-    now_s = timezone.now().timestamp()
-    if now_s - _noted_at_s.get(key, 0.0) < USE_NOTED_EVERY_S:
-        return False
-    if len(_noted_at_s) >= NOTED_MAX:
-        _noted_at_s.clear()
-    _noted_at_s[key] = now_s
-    return True
 
 
 def sessions_of(user: User, *, this: str | None) -> list[OpenSession]:
@@ -142,9 +81,3 @@ def end_other_sessions(request: HttpRequest, *, user: User) -> int:
 def forget_session(session_key: str) -> None:
     """Strike a session that has ended from the list."""
     SessionRecord.objects.filter(session_key=session_key).delete()
-
-
-def _forget_ended(user: User) -> None:
-    """Keep the list as short as the sessions there are: some end by time alone."""
-    open_ = Session.objects.filter(session_key=OuterRef("session_key"))
-    user.session_records.filter(~Exists(open_)).delete()

@@ -9,8 +9,9 @@ from allauth.mfa.models import Authenticator
 from django.contrib.auth.signals import user_logged_in, user_logged_out
 from django.http import HttpRequest
 
-from accounts import open_sessions, services
+from accounts import impersonation, open_sessions, selectors, services, session_use
 from accounts.models import AuditKind, User
+from billing.signals import entitlements_changed
 
 
 def connect() -> None:
@@ -26,6 +27,7 @@ def connect() -> None:
     mfa_signals.authenticator_reset.connect(codes_replaced, dispatch_uid="accounts.codes_replaced")
     user_logged_in.connect(logged_in, dispatch_uid="accounts.logged_in")
     user_logged_out.connect(logged_out, dispatch_uid="accounts.logged_out")
+    entitlements_changed.connect(plan_changed, dispatch_uid="accounts.plan_changed")
 
 
 def confirmed(*, email_address: EmailAddress, **_: Any) -> None:
@@ -37,6 +39,8 @@ def confirmed(*, email_address: EmailAddress, **_: Any) -> None:
 def changed(*, user: User, from_email_address: EmailAddress | None, **_: Any) -> None:
     # allauth sends this for a first address too, with nothing before it.
     if from_email_address is not None:
+        before = selectors.address_hash(from_email_address.email)
+        services.audit(AuditKind.ADDRESS_CHANGED, user=user, actor=user, address_hash=before)
         services.adopt_address(user=user)
 
 
@@ -63,7 +67,7 @@ def codes_replaced(*, user: User, **_: Any) -> None:
 
 def logged_in(*, request: HttpRequest, user: User, **_: Any) -> None:
     request.user = user
-    open_sessions.note_use(request)
+    session_use.note_use(request)
 
 
 def logged_out(*, request: HttpRequest, user: User | None, **_: Any) -> None:
@@ -74,4 +78,12 @@ def logged_out(*, request: HttpRequest, user: User | None, **_: Any) -> None:
         # Django deletes the row only after this signal; a socket told too early could come back.
         request.session.delete(session_key)
         open_sessions.forget_session(session_key)
+        impersonation.end_all(session_key=session_key, cause="signed out")
     services.end_access(user=user, session_key=session_key)
+
+
+def plan_changed(*, user_id: str, **_: Any) -> None:
+    """A plan says how long a session lives unused."""
+    user = User.objects.filter(public_id=user_id, session_records__isnull=False).first()
+    if user is not None:
+        session_use.reckon_anew(user)

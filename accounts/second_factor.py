@@ -1,22 +1,30 @@
-"""The second factor: codes of an app, and recovery codes, checked under the lockout."""
+"""The second factor: codes of an app, and recovery codes, checked under the lockout.
+
+Passkeys are in `accounts.passkeys`.
+"""
 
 from base64 import urlsafe_b64encode
 from hashlib import sha256
 from math import ceil
 from typing import Any, Final
 
+from allauth.core import context as request_context
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base import forms as stock
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
 from cryptography.fernet import Fernet, MultiFernet
 from django.conf import settings
+from django.db import transaction
+from django.db.models import F
 from django.forms import ValidationError
 from django.utils import timezone
 from django.utils.encoding import force_bytes
 
 from accounts import selectors, services
-from accounts.models import User
+from accounts.errors import FactorRefused
+from accounts.models import AuditKind, User
+from accounts.user_agents import device_of
 
 # The number of the time step whose code was used last; a code works once.
 LAST_STEP: Final = "last_step"
@@ -26,8 +34,19 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth h
     error_messages = {  # noqa: RUF012  allauth reads a plain dict
         **DefaultMFAAdapter.error_messages,
         "incorrect_code": "This code is not right. Each code works once.",
+        "incorrect_passkey": "This passkey was not accepted. Try again, or sign in another way.",
+        "too_many_passkeys": "You have as many passkeys as an account can have. Remove one first.",
         "unverified_email": "Confirm your email address first.",
     }
+
+    def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
+        """What a passkey is called when its owner has given it no name."""
+        return device_of(request_context.request.headers.get("User-Agent", ""))
+
+    def get_public_key_credential_rp_entity(self) -> dict[str, str]:
+        """Whom a passkey is for: the host, under our name."""
+        entity: dict[str, str] = super().get_public_key_credential_rp_entity()
+        return entity | {"name": settings.MFA_TOTP_ISSUER}
 
     def encrypt(self, text: str) -> str:
         return _fernet().encrypt(text.encode()).decode()
@@ -76,11 +95,38 @@ def _opens(factor: Authenticator, code: str) -> bool:
     return False
 
 
+@transaction.atomic
+def remove_all(*, user: User, actor: User, reason: str) -> bool:
+    """Let a user in without a second factor, who lost it; ends their sessions and tells them.
+
+    False when they had none. Raises FactorRefused.
+    """
+    if user.pk == actor.pk:
+        raise FactorRefused("own_account")
+    if (user.is_staff or user.is_superuser) and not actor.is_superuser:
+        raise FactorRefused("staff")
+    removed, _ = Authenticator.objects.filter(user=user).delete()
+    if not removed:
+        return False
+    User.objects.filter(pk=user.pk).update(session_generation=F("session_generation") + 1)
+    services.unlock_codes(user=user)
+    services.audit(AuditKind.SECOND_FACTOR_REMOVED, user=user, actor=actor, reason=reason)
+    services.end_access(user=user)
+    services.notify(user=user, about="second_factor_removed")
+    return True
+
+
 class CodeForm(stock.BaseAuthenticateForm):  # type: ignore[misc]  # allauth has no types
     """Refuses wrong codes on the schedule that wrong passwords are refused on."""
 
     cleaned_data: dict[str, Any]
     user: User
+
+    @property
+    def asks_for_app(self) -> bool:
+        """Is there an app that shows codes, or are there only recovery codes?"""
+        factors = Authenticator.objects.filter(user=self.user, type=Authenticator.Type.TOTP)
+        return bool(factors.exists())
 
     def clean_code(self) -> str:
         self._refuse_while_locked()

@@ -5,6 +5,7 @@ from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as totp
 from django.urls import path
 
+from accounts import passkey_views
 from accounts.views import fresh_only
 
 urlpatterns = [
@@ -19,5 +20,18 @@ urlpatterns = [
     ),
     path(
         "codes/file/", fresh_only(codes.download_recovery_codes), name="mfa_download_recovery_codes"
+    ),
+    path("passkeys/add/", fresh_only(passkey_views.add), name="mfa_add_webauthn"),
+    path("passkeys/<int:number>/name/", fresh_only(passkey_views.rename), name="mfa_edit_webauthn"),
+    path(
+        "passkeys/<int:number>/remove/",
+        fresh_only(passkey_views.remove),
+        name="mfa_remove_webauthn",
+    ),
+    path("passkeys/sign-in/", passkey_views.login, name="mfa_login_webauthn"),
+    path(
+        "passkeys/confirm/",
+        passkey_views.ReauthenticateView.as_view(),
+        name="mfa_reauthenticate_webauthn",
     ),
 ]

@@ -200,8 +200,8 @@ def note_conflict(*, user: User, identity: IdentityEvidence, address: str) -> No
     notify(user=user, about="identity_conflict", provider=identity.provider)
 
 
-def notify(*, user: User, about: str, provider: str) -> None:
-    """Mail the user what was done with an identity, once it is done; `about` names the template."""
+def notify(*, user: User, about: str, provider: str = "") -> None:
+    """Mail the user what was done to their account, once it is; `about` names the template."""
     if context.request is None:
         return
     template = f"accounts/email/{about}"
@@ -227,8 +227,7 @@ def suspend(*, user: User, actor: User, reason: str) -> bool:
     """Keep a user out and end their sessions; False when they were suspended already."""
     if user.pk == actor.pk:
         raise SuspensionRefused("own_account")
-    if user.is_superuser and not actor.is_superuser:
-        raise SuspensionRefused("superuser")
+    _refuse_colleagues(user, actor)
     moved = User.objects.filter(pk=user.pk, suspended_at=None).update(
         suspended_at=timezone.now(), session_generation=F("session_generation") + 1
     )
@@ -239,9 +238,15 @@ def suspend(*, user: User, actor: User, reason: str) -> bool:
     return True
 
 
+def _refuse_colleagues(user: User, actor: User) -> None:
+    if (user.is_staff or user.is_superuser) and not actor.is_superuser:
+        raise SuspensionRefused("staff")
+
+
 @transaction.atomic
 def reinstate(*, user: User, actor: User, reason: str) -> bool:
     """Let a suspended user sign in again; False when they were not suspended."""
+    _refuse_colleagues(user, actor)
     moved = User.objects.filter(pk=user.pk, suspended_at__isnull=False).update(suspended_at=None)
     if not moved:
         return False
@@ -270,6 +275,7 @@ def delete_account(*, user: User, reason: str) -> None:
     keys = locked.session_records.values("session_key")
     Session.objects.filter(session_key__in=keys).delete()
     locked.session_records.all().delete()
+    locked.api_tokens.all().delete()
     Authenticator.objects.filter(user=locked).delete()
     _forget_person(locked)
     audit(AuditKind.ACCOUNT_DELETED, user=locked, address_hash=address_hash, reason=reason)
@@ -377,3 +383,9 @@ def _forget_old_failures() -> None:
 def unlock(*, user: User) -> None:
     """Forget failed passwords: the owner has proven the mailbox."""
     LoginFailure.objects.filter(address_hash=selectors.address_hash(user.email)).delete()
+
+
+def unlock_codes(*, user: User) -> None:
+    """Forget wrong codes of a second factor that is there no more."""
+    key = selectors.address_hash(selectors.code_lock_of(user))
+    LoginFailure.objects.filter(address_hash=key).delete()

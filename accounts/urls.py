@@ -3,13 +3,16 @@
 from allauth.socialaccount.views import login_cancelled, login_error
 from django.urls import include, path, re_path
 
-from accounts import views
+from accounts import token_views, views
 
 urlpatterns = [
     path("email/", views.email, name="account_email"),
     path("password/set/", views.set_password, name="account_set_password"),
     path("2fa/", include("accounts.second_factor_urls")),
     path("sessions/", views.sessions, name="account_sessions"),
+    path("tokens/", token_views.tokens, name="account_tokens"),
+    path("security/", views.security, name="account_security"),
+    path("impersonation/end/", views.end_impersonation, name="impersonation_end"),
     path("delete/", views.delete, name="account_delete"),
     path("deleted/", views.deleted, name="account_deleted"),
     path("", include("allauth.account.urls")),

@@ -22,10 +22,10 @@ from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET, require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from requests import RequestException
 
-from accounts import flows, identities, open_sessions, services
+from accounts import flows, identities, impersonation, open_sessions, security_log, services
 from accounts.errors import LinkRefused
 from accounts.evidence import PROVIDER_NAMES
 from accounts.forms import DeleteForm
@@ -111,6 +111,23 @@ def sessions(request: HttpRequest) -> HttpResponse:
     if number is not None and open_sessions.end_session(user=user, number=number):
         messages.success(request, "That session is signed out.")
     return redirect("account_sessions")
+
+
+@login_required
+@require_http_methods(["GET", "HEAD"])
+def security(request: HttpRequest) -> HttpResponse:
+    """What was done to the account."""
+    assert isinstance(request.user, User)
+    entries = security_log.entries_of(request.user)
+    return render(request, "accounts/security.html", {"entries": entries})
+
+
+@login_required
+@require_POST
+def end_impersonation(request: HttpRequest) -> HttpResponse:
+    """Show staff their own account again."""
+    impersonation.leave(request.session, cause="ended")
+    return redirect("admin:accounts_user_changelist" if request.user.is_staff else "home")
 
 
 @login_required

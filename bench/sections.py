@@ -10,9 +10,11 @@ from django.db import connection
 
 from bench import (
     analysis,
+    api,
     arrivals,
     daphne,
     deliveries,
+    entitlements,
     first_event,
     machine,
     memory,
@@ -40,6 +42,8 @@ SECTIONS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxy
         "stops": stops.rows,
         "analysis": analysis.rows,
         "sends": sends.rows,
+        "api": api.rows,
+        "entitlements": entitlements.rows,
         "daphne": daphne.rows,
     }
 )

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from billing.models import Grant, TierChange, UsageCounter
+from billing.models import Grant, Subscription, TierChange, UsageCounter
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -16,8 +16,13 @@ def tables_of(user: "User") -> Mapping[str, Iterator[Mapping[str, object]]]:
     )
     changes = TierChange.objects.filter(user=user).values("seq", "before", "after", "cause", "at")
     usage = UsageCounter.objects.filter(user=user).values("feature", "period_start", "used")
+    paid = Subscription.objects.filter(customer__user=user).values(
+        *("provider_id", "status", "price__tier", "price__amount", "price__currency"),
+        *("started_at", "period_ends_at", "ends_at", "refunded"),
+    )
     return {
         "grants": grants.order_by("pk").iterator(),
+        "subscriptions": paid.order_by("pk").iterator(),
         "tier_changes": changes.order_by("seq").iterator(),
         "usage": usage.order_by("period_start", "feature").iterator(),
     }

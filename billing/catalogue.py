@@ -28,7 +28,7 @@ LIMIT_WORDS: Mapping[str, str] = MappingProxyType(
         "concurrent_runs": "runs at once",
         "concurrent_connections": "connections at once",
         "session_idle_hours": "hours until an idle sign-in ends",
-        "retention_days": "days that events are kept",
+        "retention_days": "days that events are kept at least",
     }
 )
 

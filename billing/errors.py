@@ -59,6 +59,7 @@ class GrantRefusal(StrEnum):
     SAME_PERSON = "same_person"
     SOURCE_OVERLAPS = "source_overlaps"
     SUBSCRIPTION_OVERLAPS = "subscription_overlaps"
+    TOO_LATE = "too_late"
     TRIAL_OVERLAPS = "trial_overlaps"
 
 
@@ -75,6 +76,7 @@ REFUSAL_WORDS: Mapping[GrantRefusal, str] = MappingProxyType(
         GrantRefusal.SAME_PERSON: "A second person approves an enterprise grant.",
         GrantRefusal.SOURCE_OVERLAPS: "The same source already grants this in that time.",
         GrantRefusal.SUBSCRIPTION_OVERLAPS: "The account has a subscription in that time.",
+        GrantRefusal.TOO_LATE: "An enterprise grant is approved within 7 days, or given anew.",
         GrantRefusal.TRIAL_OVERLAPS: "The account has a trial in that time.",
     }
 )
@@ -165,3 +167,61 @@ class OverrideRefused(BillingError):
 
     def __str__(self) -> str:
         return OVERRIDE_REFUSAL_WORDS[self.reason]
+
+
+class PaymentRefusal(StrEnum):
+    ALREADY_PAYS = "already_pays"
+    BUSY = "busy"
+    NOT_A_CUSTOMER = "not_a_customer"
+    NOT_CONFIGURED = "not_configured"
+    NOT_SOLD = "not_sold"
+    OTHER_PRICE = "other_price"
+
+
+PAYMENT_REFUSAL_WORDS: Mapping[PaymentRefusal, str] = MappingProxyType(
+    {
+        PaymentRefusal.ALREADY_PAYS: "The account has a subscription already.",
+        PaymentRefusal.BUSY: "Another window is opening the payment page. Please try again.",
+        PaymentRefusal.NOT_A_CUSTOMER: "The account has never paid for anything.",
+        PaymentRefusal.NOT_CONFIGURED: "Payments are not configured; please ask the operator.",
+        PaymentRefusal.NOT_SOLD: "This plan is not sold at this price now.",
+        PaymentRefusal.OTHER_PRICE: "The payment provider has no such price of this amount.",
+    }
+)
+
+
+class PaymentRefused(BillingError):
+    """A payment that a rule forbids; nothing has changed."""
+
+    def __init__(self, reason: PaymentRefusal) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return PAYMENT_REFUSAL_WORDS[self.reason]
+
+
+class UnknownPrice(BillingError):
+    """Somebody pays a price that no row names, so that nobody knows for which plan."""
+
+    def __init__(self, prices: tuple[str, ...]) -> None:
+        super().__init__(prices)
+        self.prices = prices
+
+    def __str__(self) -> str:
+        return f"no price row for {', '.join(self.prices)}"
+
+
+class ProviderFailed(BillingError):
+    """The payment provider did not answer, or not as it should: its fault or ours, to be retried.
+
+    `problem` is for operators, and names no secret.
+    """
+
+    def __init__(self, problem: str) -> None:
+        super().__init__(problem)
+        self.problem = problem
+
+
+class WebhookRefused(BillingError):
+    """What came is no news from the payment provider, or too old to be told from a repetition."""

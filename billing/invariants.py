@@ -17,6 +17,8 @@ from billing.tiers import Tier
 
 TRIAL_MIN = timedelta(days=1)
 TRIAL_MAX = timedelta(days=30)
+# A second person who hears of a grant later than this no longer knows what it was given for.
+APPROVED_WITHIN = timedelta(days=7)
 
 
 class TimeRange(Func):
@@ -103,6 +105,11 @@ GRANT_CONSTRAINTS: list[models.BaseConstraint] = [
         condition=Q(approved_by=None) | ~Q(approved_by=F("user")),
         name="grant_approved_by_another",
         **_refuses(GrantRefusal.OWN_ACCOUNT),
+    ),
+    models.CheckConstraint(
+        condition=Q(approved_at=None) | Q(approved_at__lt=F("created_at") + Value(APPROVED_WITHIN)),
+        name="grant_approved_in_time",
+        **_refuses(GrantRefusal.TOO_LATE),
     ),
     models.CheckConstraint(
         condition=Q(revoked_at=None, revoked_by=None, revoke_reason="")

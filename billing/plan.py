@@ -9,7 +9,8 @@ from billing.catalogue import LIMIT_WORDS, WINDOWS, Catalogue, feature_words, pe
 from billing.entitlements import Entitlements
 from billing.overrides import value_words
 from billing.periods import Window
-from billing.tiers import MONTHLY_USD, Tier
+from billing.prices import NEGOTIATED_WORDS, Currency, Interval, price_words
+from billing.tiers import Tier
 from billing.trials import TrialEnding
 
 TITLES: Mapping[str, str] = MappingProxyType(
@@ -77,6 +78,35 @@ class Coming:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """A price of a plan, by its row; `sold` unless the payment provider does not know it."""
+
+    price: int
+    tier: Tier
+    currency: str
+    words: str
+    sold: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Payment:
+    """What the account pays, and what it could; nothing is sold while payments are not configured.
+
+    `words` is empty without a subscription, `known` says that there may be invoices.
+    """
+
+    configured: bool
+    known: bool
+    words: str
+    in_trouble: bool
+    offers: tuple[Offer, ...]
+
+    @property
+    def unsold(self) -> bool:
+        return not all(offer.sold for offer in self.offers)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Column:
     """One plan to compare."""
 
@@ -99,6 +129,7 @@ class Plan:
     entitled: Entitlements
     ending: TrialEnding | None
     coming: Coming | None
+    payment: Payment
     meters: tuple[Meter, ...]
     # What is not counted: how long things last.
     spans: tuple[str, ...]
@@ -129,12 +160,12 @@ def spans(entitled: Entitlements) -> tuple[str, ...]:
     return tuple(value_words(name, entitled.limits[name]) for name in uncounted)
 
 
-def columns(catalogue: Catalogue, at: datetime) -> tuple[Column, ...]:
+def columns(catalogue: Catalogue, offers: Sequence[Offer], at: datetime) -> tuple[Column, ...]:
     """Every plan, as its rows are now."""
     return tuple(
         Column(
             tier=tier,
-            price=_price(tier),
+            price=_price(tier, offers),
             limits=catalogue.limits_of(tier, at),
             features=catalogue.features_of(tier),
         )
@@ -189,9 +220,12 @@ def _number(value: int | None) -> str:
     return "unlimited" if value is None else f"{value:,}"
 
 
-def _price(tier: Tier) -> str:
-    price = MONTHLY_USD[tier]
-    return "by agreement" if price is None else f"${price} a month"
+def _price(tier: Tier, offers: Sequence[Offer]) -> str:
+    if tier is Tier.FREE:
+        currency = offers[0].currency if offers else Currency.USD
+        return price_words(0, currency, Interval.MONTH)
+    prices = [offer.words for offer in offers if offer.tier is tier]
+    return " or ".join(prices) or NEGOTIATED_WORDS
 
 
 def _capital(words: str) -> str:

@@ -15,10 +15,21 @@ from django.utils import timezone
 from billing import plan
 from billing.catalogue import WINDOWS, Catalogue
 from billing.entitlements import Entitlements, GrantKind, GrantSpan, effective_tier, entitlements
-from billing.models import Feature, Grant, Reservation, TierLimit, TrialPolicy, UsageCounter
+from billing.models import (
+    Customer,
+    Feature,
+    Grant,
+    Price,
+    Reservation,
+    TierLimit,
+    TrialPolicy,
+    UsageCounter,
+)
 from billing.overrides import OverrideSpan
 from billing.periods import Window, period_at
-from billing.plan import Plan, Usage
+from billing.plan import Offer, Payment, Plan, Usage
+from billing.prices import SOLD_TIERS
+from billing.subscriptions import in_trouble, words_of
 from billing.tiers import Tier
 from billing.trials import OVER_SAID_FOR, TrialEnding, environment_of
 
@@ -101,15 +112,52 @@ def plan_of(user: "User") -> Plan:
     coming = None
     if (change := entitled.next_change) is not None:
         coming = plan.coming_change(entitled, spans.entitlements(change), change)
-    compared = plan.columns(known, now)
+    payment = payment_of(user, at=now)
+    compared = plan.columns(known, payment.offers, now)
     return Plan(
         entitled=entitled,
         ending=trial_ending_of(user, at=now),
         coming=coming,
+        payment=payment,
         meters=plan.meters(entitled, _usage(user, entitled, now), known, now),
         spans=plan.spans(entitled),
         columns=compared,
         rows=plan.rows(entitled, compared),
+    )
+
+
+def payment_of(user: "User", *, at: datetime) -> Payment:
+    """What the account pays, and which plans it could pay for."""
+    customer = Customer.objects.filter(user=user).first()
+    subscription = None
+    if customer is not None:
+        going_on = customer.subscriptions.going_on().select_related("price")
+        subscription = going_on.order_by("-started_at").first()
+    price = None if subscription is None else subscription.price
+    told = None if subscription is None else subscription.told
+    return Payment(
+        configured=bool(settings.STRIPE_KEY),
+        known=customer is not None,
+        words="" if told is None else words_of(told, "a price" if price is None else price.words),
+        in_trouble=told is not None and in_trouble(told),
+        offers=_offers(at),
+    )
+
+
+def _offers(at: datetime) -> tuple[Offer, ...]:
+    sold = Price.objects.filter(tier__in=SOLD_TIERS, valid_from__lte=at)
+    rows = sorted(
+        sold.exclude(valid_until__lte=at), key=lambda price: (price.tier.rank, price.interval)
+    )
+    return tuple(
+        Offer(
+            price=row.pk,
+            tier=row.tier,
+            currency=row.currency,
+            words=row.words,
+            sold=row.sold(at),
+        )
+        for row in rows
     )
 
 

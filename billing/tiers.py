@@ -1,8 +1,7 @@
-"""Tiers in their order, with what each costs."""
+"""Tiers in their order."""
 
 from collections.abc import Mapping
 from enum import StrEnum
-from types import MappingProxyType
 
 
 class Tier(StrEnum):
@@ -32,11 +31,6 @@ class Tier(StrEnum):
 
 
 _RANKS: Mapping[Tier, int] = {tier: rank for rank, tier in enumerate(Tier)}
-
-# List prices in US dollars a month; None is negotiated.
-MONTHLY_USD: Mapping[Tier, int | None] = MappingProxyType(
-    {Tier.FREE: 0, Tier.EARLY: 50, Tier.MID: 100, Tier.ENTERPRISE: None}
-)
 
 
 def _tier(other: str) -> Tier:

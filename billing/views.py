@@ -1,4 +1,4 @@
-"""The page on which people see their plan."""
+"""The page on which people see their plan, and the ways from it to the payment provider."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -6,19 +6,29 @@ from datetime import UTC, date
 from decimal import Decimal
 from typing import TYPE_CHECKING, Protocol
 
+import structlog
+from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.cache import never_cache
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_GET, require_POST
 
-from billing import selectors
+from billing import selectors, services
+from billing.errors import BillingError, PaymentRefusal, PaymentRefused, ProviderFailed
+from billing.models import Customer, Price
 from billing.periods import Window, period_at
 from billing.trials import DAY, REMINDER_DAYS, TrialEnding
 
 if TYPE_CHECKING:
     from accounts.models import User
+
+logger = structlog.get_logger(__name__)
+
+# A row's number has no more; a longer one is no row's.
+ROW_DIGITS_MAX = 18
 
 
 class TokensUsed(Protocol):
@@ -87,6 +97,80 @@ def plan(request: HttpRequest, *, models_used: ModelsUsed) -> HttpResponse:
         "unpriced": sum(used.usage.unpriced_requests for used in models),
     }
     return render(request, "billing/plan.html", context)
+
+
+@require_POST
+@login_required
+def checkout(request: HttpRequest) -> HttpResponse:
+    """To the provider's page on which a price is paid."""
+    price = get_object_or_404(Price, pk=_number(request.POST.get("price", "")))
+    try:
+        page = services.open_checkout(
+            user=_user(request),
+            price=price,
+            paid_url=request.build_absolute_uri(reverse("plan_paid")),
+            left_url=request.build_absolute_uri(reverse("plan")),
+        )
+    except PaymentRefused as refused:
+        if refused.reason is PaymentRefusal.ALREADY_PAYS:
+            return portal(request)
+        return _back(request, str(refused))
+    except ProviderFailed as failure:
+        return _back_later(request, failure)
+    return _to(page)
+
+
+@require_POST
+@login_required
+def portal(request: HttpRequest) -> HttpResponse:
+    """To the provider's page of invoices, cards, other plans and cancelling."""
+    back_url = request.build_absolute_uri(reverse("plan"))
+    try:
+        return _to(services.open_portal(user=_user(request), back_url=back_url))
+    except PaymentRefused as refused:
+        return _back(request, str(refused))
+    except ProviderFailed as failure:
+        return _back_later(request, failure)
+
+
+@require_GET
+@login_required
+@never_cache
+def paid(request: HttpRequest) -> HttpResponse:
+    """Where the provider sends whoever has paid; its news may be here before, or later."""
+    user = _user(request)
+    customer = Customer.objects.filter(user=user).first()
+    try:
+        if customer is not None:
+            services.read_customer(customer)
+    except BillingError as problem:
+        # The same is told by a webhook, and tried again until it is done.
+        logger.warning("a payment was not read at once", user=user.pk, problem=str(problem))
+    payment = selectors.payment_of(user, at=timezone.now())
+    context = {"entitled": selectors.entitlements_of(user), "payment": payment}
+    return render(request, "billing/paid.html", context)
+
+
+def _to(page: str) -> HttpResponse:
+    answer = HttpResponse(status=303)
+    answer["Location"] = page
+    return answer
+
+
+def _back(request: HttpRequest, words: str) -> HttpResponse:
+    messages.error(request, words)
+    return redirect("plan")
+
+
+def _back_later(request: HttpRequest, failure: ProviderFailed) -> HttpResponse:
+    logger.warning("the payment provider failed", problem=failure.problem)
+    return _back(request, "The payment page is out of reach. Please try again in a minute.")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or len(text) > ROW_DIGITS_MAX:
+        raise Http404
+    return int(text)
 
 
 def _row(used: ModelUsed) -> ModelRow:

@@ -4,7 +4,7 @@ from django.db import IntegrityError, transaction
 from msgspec import Struct
 
 from accounts.models import User
-from chat import paths, questions, services
+from chat import offers, paths, questions, services
 from chat.errors import MessageNotFound, NotEnded, RunNotFound
 from chat.models import File, Message, Role, Run, Thread, new_run_id, public_id
 from chat.protocol.events import BranchSelected, MessageEdited
@@ -23,27 +23,30 @@ class Shown(Struct, frozen=True, kw_only=True):
     duplicate: bool
 
 
-def edit(*, user: User, client_id: str, message_id: str, text: str) -> Posted:
+def edit(
+    *, user: User, client_id: str, message_id: str, text: str, model: str | None = None
+) -> Posted:
     """Give a message another text: in place while it waits, else as a version beside it.
 
-    Raises MessageNotFound, ClientIDReused, AddressUnverified, QueueFull, and billing's
-    LimitReached.
+    Raises MessageNotFound, ModelNotFound, ClientIDReused, AddressUnverified, QueueFull, and
+    billing's LimitReached.
     """
     try:
         with transaction.atomic():
-            return _edit(user, client_id, message_id, text)
+            return _edit(user, client_id, message_id, text, model)
     except IntegrityError as error:
         # Another connection stored the same client_id between our look and our insert.
         if "message_client_id_once" not in str(error):
             raise
     with transaction.atomic():
-        return _edit(user, client_id, message_id, text)
+        return _edit(user, client_id, message_id, text, model)
 
 
-def answer_again(*, user: User, client_id: str, run_id: str) -> Shown:
+def answer_again(*, user: User, client_id: str, run_id: str, model: str | None = None) -> Shown:
     """Begin a further answer to the question of a run; what there is stays.
 
-    Raises RunNotFound, NotEnded, AddressUnverified, QueueFull, and billing's LimitReached.
+    Raises RunNotFound, ModelNotFound, NotEnded, AddressUnverified, QueueFull, and billing's
+    LimitReached.
     """
     with transaction.atomic():
         # Its row is held, so that of two such frames the second finds what the first has made.
@@ -56,6 +59,7 @@ def answer_again(*, user: User, client_id: str, run_id: str) -> Shown:
         questions.require_verified(user)
         _leave_branch(first.question)
         thread = questions.locked(first.thread_id)
+        offers.choose(user=user, thread=thread, model=model)
         return _answer_again(user, thread, first, client_id)
 
 
@@ -77,7 +81,7 @@ def switch(*, user: User, run_id: str | None, message_id: str | None) -> Shown:
         return Shown(run=end, message_id=None, seq=_select(thread, end), duplicate=False)
 
 
-def _edit(user: User, client_id: str, message_id: str, text: str) -> Posted:
+def _edit(user: User, client_id: str, message_id: str, text: str, model: str | None) -> Posted:
     message = _question(user, message_id)
     digest = digest_of("edit", message_id, text)
     made = services.posted_before(user, client_id=client_id, digest=digest)
@@ -89,10 +93,12 @@ def _edit(user: User, client_id: str, message_id: str, text: str) -> Posted:
     if message.edited_by == client_id:
         return _posted(message, message.answers.earliest("pk"), duplicate=True)
     if waiting is not None:
+        offers.choose(user=user, thread=questions.locked(message.thread_id), model=model)
         return _edit_in_place(message, waiting, client_id, text)
     questions.require_verified(user)
     _leave_branch(message)
     thread = questions.locked(message.thread_id)
+    offers.choose(user=user, thread=thread, model=model)
     first = message.version_of or message
     question = Question(
         text=text,

@@ -13,6 +13,7 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 
+from accounts import tokens
 from chat.connection import places
 from chat.connection.account_news import AccountNews
 from chat.connection.admission import (
@@ -20,7 +21,7 @@ from chat.connection.admission import (
     check,
     entitlements_view,
     limits,
-    origin_is_ours,
+    may_knock,
 )
 from chat.connection.census import Census
 from chat.connection.door import Door
@@ -134,7 +135,7 @@ class ChatConsumer(AsyncConsumer):
         if NODE.draining:
             await self.close(CloseCode.DRAIN, "the server restarts")
             return
-        if not origin_is_ours(self.asgi):
+        if not may_knock(self.asgi):
             await self.close(CloseCode.FORBIDDEN, "the origin is not this host")
             return
         if not offered:
@@ -226,7 +227,8 @@ class ChatConsumer(AsyncConsumer):
         self.machine.identify(user_id)
         self.machine.transition_to(ConnectionState.AUTHENTICATED)
         self.admitted = admitted
-        self.exchange = Exchange(user, self.connection_id, self.outbound, self.subscriber)
+        self.place = admitted.place
+        self.exchange = Exchange(admitted, self.connection_id, self.outbound, self.subscriber)
         self._news = AccountNews(user, self.outbound, self._spawn)
         await self.hub.start()
         await self.hub.follow(user_id, self)
@@ -288,6 +290,9 @@ class ChatConsumer(AsyncConsumer):
             self._spawn(self.close(CloseCode(ended.code), "access has ended"))
 
     def on_entitlements(self) -> None:
+        if tokens.is_key(self.session_key):
+            # What the plan allows decides whether a token opens anything.
+            self._spawn(self._check_access())
         if self._news is not None:
             self._news.tell()
 
@@ -299,8 +304,10 @@ class ChatConsumer(AsyncConsumer):
         return self.admitted.session_key if self.admitted else ""
 
     async def _check_access(self) -> None:
+        if self.admitted is None:
+            return
         try:
-            await in_database(check, self.asgi)
+            await in_database(check, self.asgi, self.admitted)
         except NotAdmitted as refused:
             await self.close(refused.code, refused.reason)
         except (DatabaseError, PoolTimeout):

@@ -168,11 +168,17 @@ def _do(user: User, frame: Replayable) -> str:
             run = services.stop_run(user=user, run_id=frame.run_id)
             return f"{run.public_id} was asked to stop."
         case Regenerate():
-            shown = branches.answer_again(user=user, client_id=frame.client_id, run_id=frame.run_id)
+            shown = branches.answer_again(
+                user=user, client_id=frame.client_id, run_id=frame.run_id, model=frame.model
+            )
             return f"{shown.run.public_id} answers the question once more."
         case Edit():
             posted = branches.edit(
-                user=user, client_id=frame.client_id, message_id=frame.message_id, text=frame.text
+                user=user,
+                client_id=frame.client_id,
+                message_id=frame.message_id,
+                text=frame.text,
+                model=frame.model,
             )
             return f"{posted.message_id} in {posted.thread_id} has the new text."
         case Send():
@@ -186,6 +192,7 @@ def _send(user: User, frame: Send) -> str:
         thread_id=frame.thread_id,
         files=frame.files,
         interrupt=frame.mode == "interrupt",
+        model=frame.model,
     )
     posted = services.post_message(user=user, message=message)
     # The user's own retry may have been quicker: their client_id makes the two one message.

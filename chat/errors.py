@@ -19,6 +19,10 @@ class FileNotFound(ChatError):
     """A named file is not there, not this user's, or already in a message."""
 
 
+class ModelNotFound(ChatError):
+    """No such model, or none that the user's plan has."""
+
+
 class TooManyFiles(ChatError):
     """The user has as many unsent files as they may."""
 
@@ -45,6 +49,14 @@ class QueueFull(ChatError):
 
 class AddressUnverified(ChatError):
     """The user must verify their address before sending more."""
+
+
+class ReadOnly(ChatError):
+    """Staff look at the account; nothing is changed that way."""
+
+
+class TokenOnlyReads(ChatError):
+    """The token may read and not write."""
 
 
 class NotAdmitted(ChatError):

@@ -10,6 +10,9 @@ from django.db.models.functions import MD5
 from django.utils import timezone
 
 from chat.indexing import MESSAGE_WORDS
+from chat.mcp_rows import McpServer as McpServer
+from chat.mcp_rows import McpTool as McpTool
+from chat.model_rows import AgentModel as AgentModel
 from chat.runs.lifecycle import ACTIVE, UNFINISHED, CallState, RunState
 from netra.ids import FileID, MessageID, PublicID, RunID, ThreadID
 
@@ -43,6 +46,8 @@ class Thread(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="threads"
     )
     title = models.CharField(max_length=200, blank=True)
+    # The id of the model that the user chose; empty for the default.
+    model_choice = models.CharField(max_length=48, blank=True)
     head = models.BigIntegerField(default=0, editable=False)
     # Where the branch ends that is shown; the next message follows it.
     tip = models.ForeignKey("chat.Run", on_delete=models.SET_NULL, null=True, related_name="+")

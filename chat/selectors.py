@@ -1,11 +1,11 @@
 """Reads of threads, runs and files; nothing here writes."""
 
 from collections.abc import Collection, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.db import connection
-from django.db.models import Exists, OuterRef
+from django.db.models import Exists, OuterRef, Q
 from django.db.models.functions import Now
 from msgspec import Struct
 from procrastinate.contrib.django.models import ProcrastinateWorker
@@ -14,7 +14,7 @@ from chat.models import File, Run, Thread, public_id
 from chat.protocol.events import timestamp
 from chat.protocol.frames import ActiveRunRef, ThreadRow
 from chat.runs.lifecycle import ACTIVE, UNFINISHED
-from netra.ids import FileID, ThreadID
+from netra.ids import FileID, RunID, ThreadID
 
 THREADS_LISTED_MAX: Final = 100
 WORKER_SILENCE_S: Final = 4.0
@@ -27,6 +27,13 @@ FROM unnest(%s::bigint[]) AS asked (id) CROSS JOIN LATERAL (
     WHERE run.user_id = asked.id AND run.state = ANY(%s) ORDER BY run.id LIMIT %s
 ) AS found ORDER BY found.id
 """
+
+
+class ThreadPlace(Struct, frozen=True, kw_only=True):
+    """Where a thread stands in the list of its user, whatever becomes of it meanwhile."""
+
+    updated_at: datetime
+    thread_id: str
 
 
 class LiveText(Struct, kw_only=True):
@@ -57,6 +64,43 @@ def heads_of(thread_ids: Sequence[str]) -> dict[str, int]:
 
 def thread_rows(*, user: int, limit: int = THREADS_LISTED_MAX) -> list[ThreadRow]:
     return _rows(Thread.objects.filter(user_id=user).order_by("-updated_at")[:limit])
+
+
+def threads_before(
+    *, user: int, before: ThreadPlace | None, limit: int
+) -> tuple[list[ThreadRow], ThreadPlace | None]:
+    """The user's threads after a place in their list, the newest first, and where more begin."""
+    threads = Thread.objects.filter(user_id=user)
+    if before is not None:
+        # The first condition is a range of the index; the second only parts equals.
+        later = Q(updated_at=before.updated_at, public_id__gte=before.thread_id)
+        threads = threads.filter(~later, updated_at__lte=before.updated_at)
+    found = list(_told(threads.order_by("-updated_at", "-public_id")[: limit + 1]))
+    last = found[limit - 1] if len(found) > limit else None
+    place = last and ThreadPlace(updated_at=last.updated_at, thread_id=last.public_id)
+    return [_row(thread) for thread in found[:limit]], place
+
+
+def run_of(*, user: int, run_id: str) -> Run | None:
+    """A run of this user with its thread and question; None for a foreign or missing one alike."""
+    known = public_id(RunID, run_id)
+    runs = Run.objects.filter(public_id=known, user_id=user)
+    return runs.select_related("thread", "question").first() if known else None
+
+
+def files_before(*, user: int, before: str | None, limit: int) -> list[File]:
+    """The user's files, the newest first, after the one with that id."""
+    files = File.objects.filter(user_id=user).select_related("message")
+    if before is not None:
+        files = files.filter(public_id__lt=before)
+    return list(files.order_by("-public_id")[:limit])
+
+
+def file_of(*, user: int, file_id: str) -> File | None:
+    """A file of this user; None for a foreign or missing one alike."""
+    known = public_id(FileID, file_id)
+    files = File.objects.filter(public_id=known, user_id=user).select_related("message")
+    return files.first() if known else None
 
 
 def thread_row(*, thread: int) -> ThreadRow:
@@ -105,13 +149,18 @@ def files_of(*, user: int, file_ids: Sequence[str]) -> list[File]:
 
 
 def _rows(threads: Any) -> list[ThreadRow]:
+    return [_row(thread) for thread in _told(threads)]
+
+
+def _told(threads: Any) -> Any:
     running = Run.objects.filter(thread=OuterRef("pk"), state__in=sorted(UNFINISHED))
-    return [
-        ThreadRow(
-            thread_id=thread.public_id,
-            title=thread.title,
-            updated_at=timestamp(thread.updated_at),
-            running=thread.running,
-        )
-        for thread in threads.annotate(running=Exists(running))
-    ]
+    return threads.annotate(running=Exists(running))
+
+
+def _row(thread: Any) -> ThreadRow:
+    return ThreadRow(
+        thread_id=thread.public_id,
+        title=thread.title,
+        updated_at=timestamp(thread.updated_at),
+        running=thread.running,
+    )

@@ -14,7 +14,7 @@ from procrastinate.contrib.django import app as jobs
 
 from accounts.models import User
 from billing import services as billing
-from chat import paths, questions, selectors, turns
+from chat import offers, paths, questions, selectors, turns
 from chat.delivery import log
 from chat.errors import (
     ClientIDReused,
@@ -28,12 +28,12 @@ from chat.protocol.events import AgentCompleted, AgentStarted, MessageMoved, New
 from chat.protocol.frames import encode_value
 from chat.questions import QUEUED_RUNS_MAX, Question
 from chat.runs.lifecycle import ACTIVE, TERMINAL, UNFINISHED, RunState
+from chat.titles import first_title
 from netra.ids import RunID, ThreadID
 
 UNSENT_FILES_MAX: Final = 50
 UNSENT_FILE_LIFE: Final = timedelta(days=1)
 UNSENT_FILES_DROPPED_MAX: Final = 100
-TITLE_CHARS: Final = 60
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -56,6 +56,7 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     thread_id: str | None = None
     files: tuple[str, ...] = ()
     interrupt: bool = False
+    model: str | None = None
 
     @property
     def digest(self) -> str:
@@ -70,8 +71,8 @@ def digest_of(*parts: object) -> str:
 def post_message(*, user: User, message: Outgoing) -> Posted:
     """Store a message with its run and its job; exactly once per `client_id`.
 
-    Raises AddressUnverified, ThreadNotFound, FileNotFound, ClientIDReused, QueueFull, and
-    billing's LimitReached.
+    Raises AddressUnverified, ThreadNotFound, FileNotFound, ModelNotFound, ClientIDReused,
+    QueueFull, and billing's LimitReached.
     """
     ids = {"client_id": message.client_id, "digest": message.digest}
     try:
@@ -187,6 +188,7 @@ def _post(user: User, message: Outgoing) -> Posted:
     if len(files) != len(set(message.files)):
         raise FileNotFound
     thread = _thread_of(user, message)
+    offers.choose(user=user, thread=thread, model=message.model)
     waiting = _overtaken(thread) if message.interrupt else None
     question = Question(
         text=message.text,
@@ -219,7 +221,7 @@ def _post(user: User, message: Outgoing) -> Posted:
 def _thread_of(user: User, message: Outgoing) -> Thread:
     """The thread, locked; what an interrupting message finds at work there is stopped."""
     if message.thread_id is None:
-        return Thread.objects.create(user=user, title=_title_from(message.text))
+        return Thread.objects.create(user=user, title=first_title(message.text))
     known = public_id(ThreadID, message.thread_id)
     mine = Thread.objects.filter(public_id=known, user=user).values_list("pk", flat=True)
     thread = mine.first() if known else None
@@ -250,14 +252,6 @@ def _move_behind(thread: Thread, message: Message, run: Run) -> None:
     Message.objects.filter(pk=message.pk).update(after=run)
     moved = MessageMoved(message_id=message.public_id, after_run_id=run.public_id)
     questions.append(thread, moved)
-
-
-def _title_from(text: str) -> str:
-    line = next((part for part in text.splitlines() if part.strip()), "")
-    words = " ".join(line.split())
-    if len(words) <= TITLE_CHARS:
-        return words
-    return words[:TITLE_CHARS].rsplit(" ", 1)[0] + "…"
 
 
 def _stop(run: Run) -> None:

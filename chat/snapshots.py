@@ -11,6 +11,7 @@ from django.db.models import Q
 from msgspec import Struct
 
 from chat import paths
+from chat.errors import RunNotFound
 from chat.models import Event, Message, Role, Run, Thread, ToolCall
 from chat.paths import Turn
 from chat.protocol.events import AgentThinking, ApprovalResolved, Fault, FileRef, timestamp
@@ -42,10 +43,52 @@ def snapshot(*, thread: int) -> Snapshot:
             messages=[_message_view(message, work, versions) for message in reversed(kept)],
             more=len(messages) > len(kept),
             tip=row.tip.public_id if row.tip else None,
+            model=row.model_choice or None,
             usage=thread_usage(thread),
             active_run=_active_run(active, work) if active else None,
             queued_runs=_queued_runs(unfinished),
         )
+
+
+class Page(Struct, frozen=True, kw_only=True):
+    """Some turns of a branch, oldest first; `first_run` is that of the oldest when more follow."""
+
+    messages: list[MessageView]
+    first_run: str | None
+
+
+def page(*, thread: int, before: str | None, limit: int) -> Page:
+    """The newest `limit` turns of the shown branch, or those before the turn of that run.
+
+    Raises RunNotFound where the branch has no such run.
+    """
+    with _one_view():
+        row = Thread.objects.get(pk=thread)
+        turns = paths.path_to(row.tip_id) if row.tip_id else []
+        shown = turns[_turns_from(turns, thread, before) :][: limit + 1]
+        messages = _messages_of(shown[:limit])
+        work = _work_of(thread, {message.run for message in messages if message.run is not None})
+        versions = _Versions(shown[:limit], messages)
+        more = len(shown) > limit
+        return Page(
+            messages=[_message_view(message, work, versions) for message in reversed(messages)],
+            first_run=Run.objects.get(pk=shown[limit - 1].run).public_id if more else None,
+        )
+
+
+def calls_of(run: Run) -> tuple[ToolCallView, ...]:
+    """The tool calls of one run, in order."""
+    return _work_of(run.thread_id, [run])[run.public_id].calls
+
+
+def _turns_from(turns: Sequence[Turn], thread: int, before: str | None) -> int:
+    if before is None:
+        return 0
+    key = Run.objects.filter(thread=thread, public_id=before).values_list("pk", flat=True).first()
+    place = next((n for n, turn in enumerate(turns) if turn.run == key), None)
+    if place is None:
+        raise RunNotFound
+    return place + 1
 
 
 @contextmanager

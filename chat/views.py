@@ -14,7 +14,7 @@ from django.views.csrf import csrf_failure
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts.models import User
-from chat import selectors, services
+from chat import offers, selectors, services
 from chat.errors import TooManyFiles
 from chat.protocol.frames import TEXT_CHARS_MAX, encode_value
 from chat.uploads import UploadRefused, check_upload
@@ -99,7 +99,7 @@ def refuse_forged(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 
 def _config(request: HttpRequest, user: User, thread_id: str | None) -> dict[str, Any]:
-    builtin = not settings.NETRA_MODEL_URL
+    models = offers.offer_views(user)
     return {
         "socket_path": "/ws/chat/",
         "files_url": reverse("upload_file"),
@@ -107,7 +107,9 @@ def _config(request: HttpRequest, user: User, thread_id: str | None) -> dict[str
         "thread_id": thread_id,
         "user": {"user_id": user.public_id, "email": user.email},
         "limits": {"text": TEXT_CHARS_MAX, "file_bytes": settings.FILE_BYTES_MAX},
-        "assistant": {"builtin": builtin, "model": "" if builtin else settings.NETRA_MODEL_NAME},
+        "assistant": {"builtin": not models, "model": models[0].name if models else ""},
+        # What a thread may be answered by, the default first.
+        "models": [{"model": one.model, "name": one.name} for one in models],
         "example_prompts": EXAMPLE_PROMPTS,
         "sample_csv_url": static("chat/sample-usage.csv"),
         "logout_url": reverse("account_logout"),

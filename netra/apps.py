@@ -1,3 +1,5 @@
+import gc
+
 from django.apps import AppConfig
 from django.core import checks
 
@@ -11,3 +13,6 @@ class NetraConfig(AppConfig):
 
     def ready(self) -> None:
         checks.register(check_databases)
+        # Models and admin are loaded and stay: without this the collector walks them again and
+        # again while pages and API are imported, a tenth of a start.
+        gc.freeze()

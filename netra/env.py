@@ -1,6 +1,8 @@
 """The only reader of the process environment: typed getters, masked secrets (SPEC §4)."""
 
+import json
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
@@ -198,6 +200,21 @@ def names(name: str, default: tuple[str, ...] = ()) -> tuple[str, ...]:
     if value is None:
         return default
     return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def commands(name: str) -> dict[str, tuple[str, ...]]:
+    """Programs by name, of a JSON object such as `{"files": "file-server /srv/files"}`."""
+    value = raw(name)
+    if value is None:
+        return {}
+    try:
+        found = json.loads(value)
+        lines = {str(key): tuple(shlex.split(line)) for key, line in found.items()}
+    except (ValueError, AttributeError):
+        raise EnvError(name, "must be a JSON object of command lines by name") from None
+    if not all(key and line for key, line in lines.items()):
+        raise EnvError(name, "must name each program and its command line")
+    return lines
 
 
 @overload

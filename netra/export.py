@@ -30,8 +30,8 @@ FILE_BYTES_MAX: Final = 1024 * 1024 * 1024
 
 README: Final = """All that Netra has of you, as of {now:%Y-%m-%d %H:%M} UTC.
 
-account, identities, sessions, two_factor, security_log: who you are and how you sign in
-grants, tier_changes, usage, daily_usage: your plan and what you used of it
+account, identities, sessions, api_tokens, two_factor, security_log: who you are and how you sign in
+grants, tier_changes, subscriptions, usage, daily_usage: your plan, and what you pay and use
 threads/: every thread, once as JSON and once as Markdown to read
 files/: what you uploaded; files.json gives the names you gave them
 

@@ -72,6 +72,11 @@ class FileID(PublicID):
     kind = "file"
 
 
+class ModelID(PublicID):
+    __slots__ = ()
+    kind = "model"
+
+
 def _base36(number: int, width: int) -> str:
     digits = []
     for _ in range(width):

@@ -160,6 +160,10 @@ def configure(environment: Environment, *, level: str) -> None:
                 "django.request": {"filters": ["worth_a_line"]},
                 "procrastinate": {"level": "WARNING"},
                 "httpx": {"level": "WARNING"},
+                "httpx2": {"level": "WARNING"},
+                # It would write down what servers of tools sent.
+                "mcp": {"level": "CRITICAL"},
+                "stripe": {"level": "WARNING"},
             },
         }
     )

@@ -57,6 +57,19 @@ NETRA_WORKER_CONCURRENCY = env.integer("NETRA_WORKER_CONCURRENCY", 50, minimum=1
 NETRA_RATE_SCALE = env.integer("NETRA_RATE_SCALE", 1, minimum=1)
 NETRA_TESTING = env.flag("NETRA_TESTING")
 
+# The payment provider, Stripe: without a key nothing is sold, and operators grant by hand.
+STRIPE_KEY = env.secret("NETRA_STRIPE_KEY")
+# The older one counts as well, while the provider changes from it to the other.
+STRIPE_WEBHOOK_SECRETS = (
+    env.secret("NETRA_STRIPE_WEBHOOK_SECRET"),
+    env.secret("NETRA_STRIPE_WEBHOOK_SECRET_OLD"),
+)
+if DEPLOYED and STRIPE_KEY and not STRIPE_WEBHOOK_SECRETS[0]:
+    raise env.EnvError("NETRA_STRIPE_WEBHOOK_SECRET", "must be set where NETRA_STRIPE_KEY is")
+STRIPE_BASE_URL = env.url("NETRA_STRIPE_BASE_URL", "", schemes=("http", "https"))
+if PRODUCTION and STRIPE_BASE_URL:
+    raise env.EnvError("NETRA_STRIPE_BASE_URL", "points at a test provider: not in production")
+
 # Model: with no URL the built-in assistant answers.
 NETRA_MODEL_URL = env.url("NETRA_MODEL_URL", schemes=("http", "https"))
 NETRA_MODEL_KEY = env.secret("NETRA_MODEL_KEY")
@@ -64,6 +77,14 @@ NETRA_MODEL_NAME = env.text("NETRA_MODEL_NAME", "")
 if NETRA_MODEL_URL and not NETRA_MODEL_NAME:
     raise env.EnvError("NETRA_MODEL_NAME", "must name the model when NETRA_MODEL_URL is set")
 NETRA_ASSISTANT_TOKENS_PER_S = env.integer("NETRA_ASSISTANT_TOKENS_PER_S", 60, minimum=0)
+
+# Where operators may point models and tools at, beside the internet.
+NETRA_ALLOW_PRIVATE_URLS = env.flag(
+    "NETRA_ALLOW_PRIVATE_URLS", default=NETRA_ENV is Environment.DEVELOPMENT
+)
+NETRA_PRIVATE_HOSTS = frozenset(name.lower() for name in env.names("NETRA_PRIVATE_HOSTS"))
+# Programs that an operator may choose as servers of tools, by name.
+NETRA_MCP_STDIO = env.commands("NETRA_MCP_STDIO")
 
 # daphne brings twisted, 0.6 s of imports: only where it serves.
 _DAPHNE = ["daphne"] if NETRA_SERVER == "daphne" else []
@@ -105,6 +126,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
     "accounts.middleware.SessionUseMiddleware",
+    "accounts.middleware.ImpersonationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
 ]
 ROOT_URLCONF = "netra.urls"
@@ -256,11 +278,23 @@ MFA_ADAPTER = "accounts.second_factor.SecondFactorAdapter"
 MFA_FORMS = {
     "authenticate": "accounts.second_factor.AuthenticateForm",
     "reauthenticate": "accounts.second_factor.ReauthenticateForm",
+    "authenticate_webauthn": "accounts.passkeys.AuthenticateForm",
+    "reauthenticate_webauthn": "accounts.passkeys.ReauthenticateForm",
 }
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_TOTP_ISSUER = "Netra"
 MFA_TOTP_TOLERANCE = 1  # a clock may be half a minute off
 # Wherever what staff see is real, a password alone does not open the admin.
 ACCOUNTS_STAFF_SECOND_FACTOR = PRODUCTION
+# What staff see of an account that they look at as its user; everything else stays closed.
+ACCOUNTS_IMPERSONATION_SHOWS = frozenset(
+    {
+        *("home", "chat", "thread", "threads", "plan"),
+        *("account_email", "account_security", "account_sessions", "mfa_index"),
+        *("socialaccount_connections", "health_live", "health_ready"),
+    }
+)
 SOCIALACCOUNT_ADAPTER = "accounts.adapters.ProviderAdapter"
 SOCIALACCOUNT_STORE_TOKENS = False
 # A provider without a client id shows no button; base URLs are refused in production above.
@@ -280,10 +314,14 @@ ACCOUNT_RATE_LIMITS = False  # allauth's limits wait for a lock; ours are accoun
 ACCOUNTS_LIMITS = {
     "login": (30 * NETRA_RATE_SCALE, 60),
     "signup": (20 * NETRA_RATE_SCALE, 60),
+    # Made by mail or by a provider alike.
+    "new_accounts": (100 * NETRA_RATE_SCALE, 24 * 3600),
     # Each way to a provider and each way back.
     "provider": (60 * NETRA_RATE_SCALE, 60),
     "mail_network": (20 * NETRA_RATE_SCALE, 60),
     "mail_address": (3 * NETRA_RATE_SCALE, 60),
+    # Requests to the API.
+    "api": (600 * NETRA_RATE_SCALE, 60),
     # An export reads all that somebody ever wrote.
     "export": (5 * NETRA_RATE_SCALE, 3600),
 }
@@ -315,6 +353,11 @@ SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if DEPLOYED else N
 SECURE_REDIRECT_EXEMPT = [r"^health/"]
 SECURE_REFERRER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+PAYMENT_PAGES = (
+    [STRIPE_BASE_URL or "https://checkout.stripe.com", "https://billing.stripe.com"]
+    if STRIPE_KEY
+    else []
+)
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [SELF],
@@ -324,8 +367,9 @@ CONTENT_SECURITY_POLICY = {
         "connect-src": [SELF],
         "object-src": [NONE],
         "base-uri": [NONE],
-        # The buttons of the sign-in page are forms that lead to the providers.
-        "form-action": [SELF, *endpoints.origins(OAUTH_CLIENTS)],
+        # The buttons of the sign-in page are forms that lead to the providers, those of the plan
+        # lead to the payment provider.
+        "form-action": [SELF, *endpoints.origins(OAUTH_CLIENTS), *PAYMENT_PAGES],
         "frame-ancestors": [NONE],
     }
 }

@@ -1,7 +1,9 @@
 from django.contrib import admin
 from django.urls import include, path
 
-from billing.views import plan
+from billing.views import checkout, paid, plan, portal
+from billing.webhooks import stripe_webhook
+from chat.api.routes import api
 from chat.usage import usage_by_model
 from netra import export, health
 
@@ -14,5 +16,11 @@ urlpatterns = [
     path("accounts/export/", export.export, name="account_export"),
     path("accounts/", include("accounts.urls")),
     path("plan/", plan, {"models_used": usage_by_model}, name="plan"),
+    path("plan/checkout/", checkout, name="plan_checkout"),
+    path("plan/portal/", portal, name="plan_portal"),
+    path("plan/paid/", paid, name="plan_paid"),
+    path("webhooks/stripe", stripe_webhook, name="stripe_webhook"),
     path("", include("chat.urls")),
+    # After the two of the page that lie under it.
+    path("api/", api.urls),
 ]

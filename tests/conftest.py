@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from urllib.parse import urlsplit
 
 import hypothesis
-import pgtrigger
 import pytest
 from django.conf import settings
 from django.core.cache import cache
@@ -18,6 +17,7 @@ from netra import env
 from netra.engines import Valkey
 from netra.env import Environment
 from netra.ids import PublicID
+from tests.database import remember_database, restore_database
 
 if settings.NETRA_ENV is not Environment.TEST:
     raise pytest.UsageError("the plugin netra.testing is not loaded: run `python -m pytest`")
@@ -26,13 +26,6 @@ if settings.NETRA_ENV is not Environment.TEST:
 hypothesis.settings.register_profile("netra", deadline=None)
 hypothesis.settings.load_profile("netra")
 
-# A flush empties the tables of Django's models; the queue's own tables are not among them. DELETE,
-# because TRUNCATE would wait for ever for a worker that a failed test left in a transaction.
-EMPTY_QUEUE = (
-    "DELETE FROM procrastinate_periodic_defers;"
-    "DELETE FROM procrastinate_jobs;"
-    "DELETE FROM procrastinate_workers"
-)
 END_OTHER_SESSIONS = (
     "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity"
     " WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -42,6 +35,9 @@ END_OTHER_SESSIONS = (
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
     """Let the last work in database threads end before the test database goes."""
+    with django_db_blocker.unblock():
+        remember_database()
+        connection.close()
     yield
     DB_THREADS.shutdown(wait=True)
     # What threads of ended loops had open goes with them, as soon as somebody looks.
@@ -58,31 +54,11 @@ def pytest_make_parametrize_id(val: object) -> str | None:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flush_past_the_ledgers() -> Iterator[None]:
-    """Let the flush after a transactional test empty tables that refuse TRUNCATE."""
-    flush = TransactionTestCase._fixture_teardown  # type: ignore[attr-defined]  # not in the stubs
-
-    def flush_ignoring_triggers(case: TransactionTestCase) -> None:
-        with pgtrigger.ignore():
-            flush(case)
-
+def _restored_after_each_test() -> Iterator[None]:
+    """Put the database back after a transactional test in a hundredth of the time of a flush."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(TransactionTestCase, "_fixture_teardown", flush_ignoring_triggers)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: restore_database())
         yield
-
-
-@pytest.fixture(autouse=True)
-def _empty_queue(
-    request: pytest.FixtureRequest, django_db_blocker: DjangoDbBlocker
-) -> Iterator[None]:
-    """Leave no job behind for the next test's worker."""
-    yield
-    mark = request.node.get_closest_marker("django_db")
-    if mark is None or not mark.kwargs.get("transaction"):
-        return
-    with django_db_blocker.unblock(), connection.cursor() as cursor:
-        cursor.execute(EMPTY_QUEUE)
-    connection.close()
 
 
 @pytest.fixture(autouse=True)

@@ -35,7 +35,11 @@ def wait_until(holds: Callable[[], bool], *, within_s: float = STARTS_WITHIN_S) 
 
 @dataclass(slots=True)
 class Servers:
-    """One web and one worker process; `stop` ends whatever of them still runs."""
+    """One web and one worker process; `stop` ends whatever of them still runs.
+
+    They die with the thread that started them: what is to outlive a test is not started in a
+    thread of the test's event loop.
+    """
 
     environment: dict[str, str]
     port: int = field(default_factory=free_port)
@@ -75,6 +79,12 @@ class Servers:
         for process, program in reversed(self._running.values()):
             processes.end(process, program)
         self._running.clear()
+
+    def all_run(self) -> bool:
+        """Whether web and worker are there; one that was killed is not."""
+        return len(self._running) == 2 and all(
+            process.poll() is None for process, _program in self._running.values()
+        )
 
     def answers(self, path: str) -> bool:
         connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=5)

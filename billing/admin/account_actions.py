@@ -1,4 +1,4 @@
-"""What an operator does for one account; each is a form with a reason."""
+"""What an operator does for an account, or for many; each is a form with a reason."""
 
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -7,9 +7,10 @@ from django import forms
 from django.utils import timezone
 
 from billing import ledger, services
-from billing.catalogue import LIMIT_MAX
+from billing.catalogue import LIMIT_MAX, LIMIT_WORDS, feature_words
 from billing.entitlements import GrantKind
 from billing.models import Account, FeatureOverride, Grant, GrantState
+from billing.selectors import catalogue
 from billing.tiers import Tier
 from billing.trial_invariants import POLICY_TIERS
 
@@ -18,12 +19,18 @@ if TYPE_CHECKING:
 
 # Provider and domain grants come from evidence alone; a trial has a form of its own.
 BY_HAND = (GrantKind.MANUAL, GrantKind.COMPENSATION, GrantKind.SUBSCRIPTION)
+# What evidence gives would come back with the next sign-in.
+REVOKED_BY_HAND = (*BY_HAND, GrantKind.TRIAL)
 DAYS_MAX = 3650
 
 
 class Action(forms.Form):
-    """One verb; `permission` is who may, `offered` whether there is anything to do it to."""
+    """One verb; `permission` is who may, `offered` whether there is anything to do it to.
 
+    `source` marks what is given for many at once, so that the same again is refused.
+    """
+
+    source = ""
     name: ClassVar[str]
     title: ClassVar[str]
     permission: ClassVar[str]
@@ -77,8 +84,9 @@ class GivePlan(Action):
             ends_at=None if length is None else now + length,
             reason=self.cleaned_data["reason"],
             actor=actor,
+            source=self.source,
         )
-        waits = " It counts once a second person has approved it."
+        waits = " It counts once a second person has approved it, within 7 days."
         return f"{given} given.{waits if given.state_at(now) == GrantState.PENDING else ''}"
 
 
@@ -160,8 +168,49 @@ class Revoke(Action):
 
     def _standing(self) -> list[Grant]:
         now = timezone.now()
-        gone = (GrantState.REVOKED, GrantState.OVER)
-        return [grant for grant in self.grants if grant.state_at(now) not in gone]
+        return [grant for grant in self.grants if grant.stands(now)]
+
+
+class RevokeKind(Action):
+    """Of many accounts: every grant of one kind that stands, whichever it is."""
+
+    name, title, permission = "revoke_kind", "Revoke grants", "billing.revoke_grant"
+    kind = forms.ChoiceField(choices=[(kind.value, kind.value) for kind in REVOKED_BY_HAND])
+
+    def perform(self, actor: "User") -> str:
+        now, kind = timezone.now(), self.cleaned_data["kind"]
+        standing = [grant for grant in self.grants if grant.kind == kind and grant.stands(now)]
+        for grant in standing:
+            services.revoke(grant=grant, reason=self.cleaned_data["reason"], actor=actor)
+        return f"Revoked: {', '.join(map(str, standing))}." if standing else "It has no such grant."
+
+
+class Approve(Action):
+    name, title, permission = "approve", "Approve a grant", "billing.approve_grant"
+    grant = forms.TypedChoiceField(coerce=int)
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        del self.fields["reason"]
+        self.fields["grant"] = forms.TypedChoiceField(
+            coerce=int,
+            choices=[(grant.pk, f"{grant}: {grant.reason}") for grant in self._pending()],
+            help_text="As the second person; it counts from then on.",
+        )
+
+    @property
+    def offered(self) -> bool:
+        return bool(self._pending())
+
+    def perform(self, actor: "User") -> str:
+        chosen = self.cleaned_data["grant"]
+        grant = next(grant for grant in self._pending() if grant.pk == chosen)
+        services.approve_grant(grant=grant, actor=actor)
+        return f"{grant} approved."
+
+    def _pending(self) -> list[Grant]:
+        now = timezone.now()
+        return [grant for grant in self.grants if grant.state_at(now) == GrantState.PENDING]
 
 
 class Override(Action):
@@ -234,6 +283,22 @@ class Recompute(Action):
 
 
 ACTIONS: tuple[type[Action], ...] = (
-    *(GivePlan, Revoke, StartTrial, ExtendTrial, EndTrial),
+    *(GivePlan, Approve, Revoke, StartTrial, ExtendTrial, EndTrial),
     *(Override, EndOverride, Recompute),
 )
+# What makes sense for many accounts at once, with one reason.
+MANY: tuple[type[Action], ...] = (GivePlan, RevokeKind, ExtendTrial, Override)
+
+
+def filled_in(
+    action: type[Action],
+    account: Account,
+    grants: list[Grant],
+    overrides: list[FeatureOverride],
+    data: Any,
+) -> Action:
+    """The form of an action; without data it is empty."""
+    if action is not Override:
+        return action(account, grants, overrides, data)
+    named = [(name, feature_words(name)) for name in catalogue().features]
+    return Override(account, grants, overrides, data, features=[*LIMIT_WORDS.items(), *named])

@@ -5,20 +5,25 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from django.contrib import admin, messages
+from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.template.response import TemplateResponse
+from django.urls import path
 from django.utils import timezone
 
-from billing import selectors
-from billing.admin.account_actions import ACTIONS, Action, Override
+from billing import figures, selectors
+from billing.admin import bulk, spreadsheet
+from billing.admin.account_actions import ACTIONS, Action, filled_in
 from billing.admin.readonly import AnyAdmin, ReadOnly, acting
-from billing.catalogue import LIMIT_WORDS, WARN_AT_PERCENT, feature_words
+from billing.catalogue import WARN_AT_PERCENT
 from billing.entitlements import GrantKind
 from billing.errors import BillingError
+from billing.figures import QUOTA
 from billing.models import (
     Account,
     FeatureOverride,
@@ -38,7 +43,6 @@ else:
 
 # Of each table; older ones are found in the lists of their own.
 ROWS_MAX = 100
-QUOTA = "runs_month"
 
 
 def live_grants(at: datetime) -> QuerySet[Grant]:
@@ -122,10 +126,7 @@ class AccountList(ChangeList):
         rows: Any = list(self.result_list)
         now, keys = timezone.now(), [row.pk for row in rows]
         entitled = selectors.entitlements_of_all(keys, at=now)
-        month = UsageCounter.objects.filter(
-            user__in=keys, feature=QUOTA, period_start=period_at(Window.MONTH, now).starts_at
-        )
-        used = {one.user_id: one.used for one in month}
+        used = figures.runs_of(keys, at=now)
         for row in rows:
             row.entitled, row.used = entitled[row.pk], used.get(row.pk, 0)
         self.result_list = rows
@@ -151,7 +152,36 @@ class AccountAdmin(ReadOnly):
     search_fields = ("email", "=public_id", "=canonical_address")
     search_help_text = "Address (any part) or public id"
     list_per_page = 50
-    actions = None
+    change_list_template = "admin/billing/account/change_list.html"
+
+    def get_actions(self, request: HttpRequest) -> Any:
+        return bulk.actions_for(request)
+
+    def get_urls(self) -> list[Any]:
+        return [
+            path("export/", self.admin_site.admin_view(self.export), name="billing_account_export"),
+            path(
+                "bulk/<slug:name>/",
+                self.admin_site.admin_view(self.bulk),
+                name="billing_account_bulk",
+            ),
+            *super().get_urls(),
+        ]
+
+    def bulk(self, request: HttpRequest, name: str) -> HttpResponse:
+        return bulk.act(request, self, name)
+
+    def export(self, request: HttpRequest) -> HttpResponseBase:
+        """The accounts of the list, as it is filtered, for a spreadsheet."""
+        if not request.user.has_perm("billing.export_account"):
+            raise PermissionDenied
+        try:
+            accounts = self.get_changelist_instance(request).queryset
+        except IncorrectLookupParameters:
+            raise Http404 from None
+        return spreadsheet.answer(
+            accounts, actor=acting(request), query=request.META["QUERY_STRING"]
+        )
 
     def get_changelist(self, request: HttpRequest, **_: Any) -> type[ChangeList]:
         return AccountList
@@ -227,14 +257,12 @@ def _forms(
     overrides: list[FeatureOverride],
 ) -> list[Action]:
     """What this operator may do; the one that was sent is filled in."""
-    named = [(name, feature_words(name)) for name in selectors.catalogue().features]
     made = []
     for action in ACTIONS:
         if not request.user.has_perm(action.permission):
             continue
         data = request.POST if request.POST.get("act") == action.name else None
-        more = {"features": [*LIMIT_WORDS.items(), *named]} if action is Override else {}
-        made.append(action(account, grants, overrides, data, **more))
+        made.append(filled_in(action, account, grants, overrides, data))
     return made
 
 

@@ -11,20 +11,19 @@ from django.http import HttpRequest, HttpResponse
 from django.utils import timezone
 
 from billing import services
-from billing.admin.readonly import ACCOUNT_SEARCH, AnyAdmin, acting
+from billing.admin.readonly import AnyAdmin, FoundByAccount, acting
 from billing.entitlements import GrantKind
 from billing.errors import BillingError, GrantRefused, TrialRefusal, TrialRefused
+from billing.invariants import APPROVED_WITHIN
 from billing.models import Grant, GrantState, TrialExtension
 from billing.tiers import Tier
 from billing.trials import DAY, REMINDER_DAYS
 
 if TYPE_CHECKING:
     ModelFormOfGrant = forms.ModelForm[Grant]
-    AdminOfGrant = admin.ModelAdmin[Grant]
     InlineOfExtension = admin.TabularInline[TrialExtension, Grant]
 else:  # Django's own classes take no parameter
     ModelFormOfGrant = forms.ModelForm
-    AdminOfGrant = admin.ModelAdmin
     InlineOfExtension = admin.TabularInline
 
 # Where a request keeps what refused its grant, for the form that is shown again.
@@ -49,7 +48,7 @@ class GrantForm(ModelFormOfGrant):
             "reason",
         ]
         help_texts: ClassVar[dict[str, str]] = {
-            "tier": "An enterprise grant counts once a second person has approved it.",
+            "tier": "Enterprise counts once a second person has approved it, within 7 days.",
             "ends_at": "Empty has no end. A trial ends within 30 days.",
             "source": "What it rests on, such as a ticket; one source grants once at a time.",
         }
@@ -78,13 +77,15 @@ class StateFilter(admin.SimpleListFilter):
     def queryset(self, request: HttpRequest, queryset: QuerySet[Grant]) -> QuerySet[Grant]:
         now = timezone.now()
         pending = Q(tier=Tier.ENTERPRISE, approved_at=None)
+        in_time = Q(created_at__gt=now - APPROVED_WITHIN)
         kept = Q(revoked_at=None)
         wanted: dict[str, Q] = {
             GrantState.LIVE: kept
             & ~pending
             & Q(starts_at__lte=now)
             & (Q(ends_at=None) | Q(ends_at__gt=now)),
-            GrantState.PENDING: kept & pending,
+            GrantState.PENDING: kept & pending & in_time,
+            GrantState.LAPSED: kept & pending & ~in_time,
             GrantState.COMING: kept & ~pending & Q(starts_at__gt=now),
             GrantState.OVER: kept & ~pending & Q(ends_at__lte=now),
             GrantState.REVOKED: ~kept,
@@ -118,7 +119,7 @@ class Extensions(InlineOfExtension):
 
 
 @admin.register(Grant)
-class GrantAdmin(AdminOfGrant):
+class GrantAdmin(FoundByAccount):
     """A grant is given, approved, revoked or, as a trial, extended; it is never edited."""
 
     form = GrantForm
@@ -126,12 +127,12 @@ class GrantAdmin(AdminOfGrant):
     actions = ("approve", "revoke", "extend")
     inlines = (Extensions,)
     autocomplete_fields = ("user",)
-    date_hierarchy = "created_at"
-    ordering = ("-created_at",)
+    ordering = ("-created_at", "-id")
+    list_per_page = 50
     list_display = ("user", "kind", "tier", "state", "starts_at", "ends_at", "reason", "actor")
-    list_filter = (StateFilter, EndingFilter, "tier", "kind")
+    list_filter = (StateFilter, EndingFilter, "tier", "kind", "created_at")
     list_select_related = ("user", "actor")
-    search_fields = (*ACCOUNT_SEARCH, "=source", "reason")
+    search_fields = ("=source", "reason")
     search_help_text = "Address (any part), public id, source, or words of the reason"
     show_full_result_count = False
 

@@ -2,19 +2,20 @@
 
 from django.contrib import admin
 
-from billing.admin.readonly import ACCOUNT_SEARCH, ReadOnly
+from billing.admin.readonly import ACCOUNT_SEARCH, FoundByAccount, ReadOnly
 from billing.models import Reservation, TierChange, UsageCounter, UsageWarning
 from billing.periods import ALWAYS
 
 
 @admin.register(TierChange)
-class TierChangeAdmin(ReadOnly):
+class TierChangeAdmin(FoundByAccount, ReadOnly):
     date_hierarchy = "at"
     ordering = ("-at", "-seq")
     list_display = ("user", "seq", "before", "after", "cause", "actor", "at", "request_id")
     list_filter = ("cause", "after", "before")
     list_select_related = ("user", "actor")
-    search_fields = (*ACCOUNT_SEARCH, "=request_id")
+    list_per_page = 50
+    search_fields = ("=request_id",)
     search_help_text = "Address (any part), public id or request id"
 
 

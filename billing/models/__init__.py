@@ -1,10 +1,18 @@
 """Rows of billing; the database itself refuses whatever may not be."""
 
-from billing.models.accounts import Account
+from billing.models.accounts import Account, Dashboard
+from billing.models.bulk import BulkAction
 from billing.models.catalogue import Feature, TierLimit
 from billing.models.grants import Grant, GrantState
 from billing.models.ledger import LedgerHead, TierChange
 from billing.models.overrides import FeatureOverride
+from billing.models.payments import (
+    PROVIDER_ID_MAX,
+    Customer,
+    Price,
+    Subscription,
+    WebhookEvent,
+)
 from billing.models.trials import (
     KnownIdentity,
     TrialClaim,
@@ -16,14 +24,20 @@ from billing.models.usage import KEY_CHARACTERS_MAX, Reservation, UsageCounter, 
 
 __all__ = [
     "KEY_CHARACTERS_MAX",
+    "PROVIDER_ID_MAX",
     "Account",
+    "BulkAction",
+    "Customer",
+    "Dashboard",
     "Feature",
     "FeatureOverride",
     "Grant",
     "GrantState",
     "KnownIdentity",
     "LedgerHead",
+    "Price",
     "Reservation",
+    "Subscription",
     "TierChange",
     "TierLimit",
     "TrialClaim",
@@ -32,4 +46,5 @@ __all__ = [
     "TrialReminder",
     "UsageCounter",
     "UsageWarning",
+    "WebhookEvent",
 ]

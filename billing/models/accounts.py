@@ -16,3 +16,13 @@ class Account(User):
     class Meta:
         proxy = True
         default_permissions = ("view",)
+        permissions = (("export_account", "Can export accounts"),)
+
+
+class Dashboard(User):
+    """All accounts together, as a page of figures; no row is one."""
+
+    class Meta:
+        proxy = True
+        default_permissions = ("view",)
+        verbose_name_plural = "dashboard"

@@ -11,16 +11,24 @@ from django.utils import timezone
 
 from billing.entitlements import GrantKind
 from billing.fields import TierField
-from billing.invariants import GRANT_CONSTRAINTS, NEVER_SHORTENED
+from billing.invariants import APPROVED_WITHIN, GRANT_CONSTRAINTS, NEVER_SHORTENED
 from billing.tiers import Tier
 
 
 class GrantState(StrEnum):
     PENDING = "pending"
+    LAPSED = "lapsed"
     COMING = "to come"
     LIVE = "live"
     OVER = "over"
     REVOKED = "revoked"
+
+
+class GrantQuerySet(models.QuerySet["Grant"]):
+    def pending(self, at: datetime) -> "GrantQuerySet":
+        """Those that a second person may still approve."""
+        unapproved = self.filter(tier=Tier.ENTERPRISE, approved_at=None, revoked_at=None)
+        return unapproved.filter(created_at__gt=at - APPROVED_WITHIN)
 
 
 class Grant(models.Model):
@@ -52,6 +60,8 @@ class Grant(models.Model):
     )
     revoke_reason = models.CharField(max_length=500, blank=True)
 
+    objects = GrantQuerySet.as_manager()
+
     class Meta:
         permissions = (
             ("approve_grant", "Can approve an enterprise grant"),
@@ -63,7 +73,9 @@ class Grant(models.Model):
                 fields=["ends_at"],
                 condition=models.Q(kind=GrantKind.TRIAL.value),
                 name="grant_trial_end",
-            )
+            ),
+            # The list of all of them, newest first.
+            models.Index(fields=["-created_at", "-id"], name="grant_newest"),
         ]
         constraints = GRANT_CONSTRAINTS
         triggers: ClassVar[list[pgtrigger.Trigger]] = [NEVER_SHORTENED]
@@ -71,12 +83,17 @@ class Grant(models.Model):
     def __str__(self) -> str:
         return f"{self.kind} {self.tier} #{self.pk}"
 
+    def stands(self, at: datetime) -> bool:
+        """Is there still something to revoke?"""
+        return self.state_at(at) not in (GrantState.REVOKED, GrantState.OVER)
+
     def state_at(self, at: datetime) -> GrantState:
-        """What an operator calls it; an enterprise grant is pending until it is approved."""
+        """What an operator calls it; an enterprise grant is pending until approved, or too late."""
         if self.revoked_at is not None:
             return GrantState.REVOKED
         if self.tier == Tier.ENTERPRISE and self.approved_at is None:
-            return GrantState.PENDING
+            in_time = at < self.created_at + APPROVED_WITHIN
+            return GrantState.PENDING if in_time else GrantState.LAPSED
         if at < self.starts_at:
             return GrantState.COMING
         return GrantState.LIVE if self.ends_at is None or at < self.ends_at else GrantState.OVER

@@ -55,6 +55,9 @@ class TierChange(models.Model):
             models.CheckConstraint(condition=~Q(before=F("after")), name="tier_change_changes"),
             one_of("after", Tier, name="tier_change_tier_known"),
         ]
+        indexes: ClassVar[list[models.Index]] = [
+            models.Index(fields=["-at", "-seq"], name="tier_change_newest")
+        ]
         triggers: ClassVar[list[pgtrigger.Trigger]] = [CHAIN, APPEND_ONLY, NO_TRUNCATE]
 
     def __str__(self) -> str:

@@ -21,6 +21,7 @@ from chat.agents.answers import found_answers, plain_answers, usage_answer
 from chat.agents.demo import demo_step
 from chat.agents.handbook import handbook
 from chat.agents.intents import Intent, Signs, asks_for_usage, decide
+from chat.agents.named_tools import tools_step, use_step
 from chat.agents.pace import paced
 from chat.agents.prices import models_in
 from chat.agents.shown import told_afterwards
@@ -100,6 +101,8 @@ def next_step(turn: Turn, *, is_quick: bool) -> Step:
     intent = _intent_of(turn)
     if isinstance(intent, intents.Demonstrate):
         return demo_step(turn, is_quick=is_quick)
+    if isinstance(intent, intents.UseTool):
+        return use_step(turn)
     if turn.returns:
         return Step(text=_answer(turn.returns[-1], turn))
     return _first_step(intent, turn)
@@ -148,13 +151,15 @@ def _first_step(intent: Intent, turn: Turn) -> Step:
             thought = "I'll look that up in Netra's documentation."
             query = DocsQuestion(query=turn.words[:QUERY_CHARS_MAX])
             return _calling(thought, search_docs.__name__, query)
+        case intents.ListTools():
+            return tools_step(turn)
         case intents.AskForData():
             thought = "This is about usage data, and there is none in this thread yet."
             return Step(thought=thought, text=plain_answers.ASK_FOR_DATA)
         case intents.Introduce(thanks):
             text = plain_answers.THANKS if thanks else plain_answers.INTRODUCTION
             return Step(thought="No tool is needed for this.", text=text)
-        case intents.Help() | intents.Demonstrate():
+        case intents.Help() | intents.Demonstrate() | intents.UseTool():
             thought = "None of my rules matches this message, so I'll say what I can do."
             return Step(thought=thought, text=plain_answers.NOT_UNDERSTOOD)
         case _:

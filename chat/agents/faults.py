@@ -1,5 +1,6 @@
 """What can go wrong with a model provider, each fault in one sentence for the user."""
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -24,6 +25,8 @@ from pydantic_ai.exceptions import (
     UsageLimitExceeded,
 )
 
+from netra.outbound import OutboundRefused
+
 
 class ModelFault(Exception):
     """A provider failed; neither message nor fields hold a secret or the provider's own words."""
@@ -46,6 +49,9 @@ class ModelFault(Exception):
 # Runs that end by these end with the status `limit`.
 LIMITS = frozenset({"run_requests", "output_tokens"})
 
+# Less of the conversation may do.
+CONTEXT_TOO_LONG = "model_context_too_long"
+
 # Kind of error -> code, sentence, whether to try again. The first that fits counts.
 FAULTS: tuple[tuple[type[AgentRunError], str, str, bool], ...] = (
     (
@@ -62,7 +68,7 @@ FAULTS: tuple[tuple[type[AgentRunError], str, str, bool], ...] = (
     ),
     (
         ModelContextWindowExceededError,
-        "model_context_too_long",
+        CONTEXT_TOO_LONG,
         "This conversation is longer than the model can read; start a new thread.",
         False,
     ),
@@ -141,6 +147,9 @@ FAULTS: tuple[tuple[type[AgentRunError], str, str, bool], ...] = (
     ),
 )
 
+# A longer wait that a provider names is none that somebody sits through.
+TOLD_WAIT_MAX_S = 3_600
+
 UNREACHABLE = "The model provider cannot be reached."
 CUT = "The connection to the model provider broke in the middle of the answer."
 
@@ -157,6 +166,8 @@ def fault_of(error: AgentRunError) -> ModelFault:
         for kind, code, message, retryable in FAULTS
         if isinstance(error, kind)
     )
+    if retryable and retry_after_s is not None and 0 < retry_after_s <= TOLD_WAIT_MAX_S:
+        message = f"{message.removesuffix('.')}; try again in {math.ceil(retry_after_s)} s."
     return ModelFault(code, message, retryable=retryable, retry_after_s=retry_after_s)
 
 
@@ -170,3 +181,6 @@ def provider_faults() -> Iterator[None]:
     except AgentRunError as error:
         # Not "from error": a provider's body may repeat the key, and logs print causes.
         raise fault_of(error) from None
+    except OutboundRefused:
+        # Where it leads is an operator's to know.
+        raise ModelFault("model_unreachable", UNREACHABLE, retryable=True) from None

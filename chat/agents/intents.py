@@ -13,6 +13,16 @@ class Demonstrate:
 
 
 @dataclass(frozen=True, slots=True)
+class ListTools:
+    """/tools: what tools there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class UseTool:
+    """/use: call a tool of a connected server by its name."""
+
+
+@dataclass(frozen=True, slots=True)
 class AnalyseUsage:
     """Answer from the thread's usage data."""
 
@@ -70,6 +80,8 @@ class Help:
 
 Intent = (
     Demonstrate
+    | ListTools
+    | UseTool
     | AnalyseUsage
     | AskForData
     | Calculate
@@ -236,6 +248,10 @@ def decide(text: str, signs: Signs) -> Intent:
     """The intent of a message; `text` is without any data pasted into it."""
     if re.match(r"\s*/demo\b", text, re.I):
         return Demonstrate()
+    if re.match(r"\s*/tools\b", text, re.I):
+        return ListTools()
+    if re.match(r"\s*/use\b", text, re.I):
+        return UseTool()
     small_talk = _small_talk(text)
     if small_talk is not None:
         return small_talk

@@ -1,33 +1,46 @@
 """Which model answers, and the agent built on it; the only place here that reads settings."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
+from pkgutil import resolve_name
+from typing import Final
 
 import httpx2
+import structlog
 from django.conf import settings
 from pydantic_ai import Agent, RunContext
 from pydantic_ai.models import Model
-from pydantic_ai.models.openai import OpenAIChatModel
-from pydantic_ai.profiles.openai import OpenAIModelProfile
-from pydantic_ai.providers.openai_compatible import OpenAICompatibleProvider
 from pydantic_ai.settings import ModelSettings
 from pydantic_ai.usage import UsageLimits
 
 from chat.agents import assistant
 from chat.agents.data_sets import data_sets
+from chat.agents.prices import find_model
 from chat.agents.shown import ShownModel
 from chat.agents.toolbox import TOOLS
 from chat.agents.tools.registry import ToolContext
 from chat.agents.toolset import JournalledToolset
+from chat.model_rows import NO_KEY, AgentModel, Protocol
 from netra.env import Secret
+from netra.sealed import Unreadable
+
+logger = structlog.get_logger(__name__)
 
 # Silence for longer than this is a dead stream (the run itself may take 300 s, SPEC §7).
 SILENCE_S = 60.0
 CONNECT_S = 10.0
+# Models that a process keeps connections to; operators change them now and then.
+MODELS_MAX = 64
 # Model requests in one run: tool calls go back and forth, but not for ever.
 REQUESTS_MAX = 20
 LIMITS = UsageLimits(request_limit=REQUESTS_MAX)
 
-NO_KEY = Secret("")
+# By name: a provider's library takes up to a second and a half to import, which most do not need.
+_BUILDERS: Final[Mapping[Protocol, str]] = {
+    Protocol.OPENAI: "chat.agents.openai_model:build",
+    Protocol.ANTHROPIC: "chat.agents.anthropic_model:build",
+}
 
 INSTRUCTIONS = """\
 You are an AI agent in Netra, a chat application. Answer in the user's language, in Markdown, \
@@ -45,15 +58,28 @@ class ModelChoice:
     name: str
     agent_name: str
     builtin: bool
+    protocol: Protocol = Protocol.OPENAI
     url: str = ""
     key: Secret = NO_KEY
+    # Whether its address was entered in the admin, and not in the environment.
+    is_guarded: bool = False
+    thinks: bool = False
+    context_tokens: int | None = None
     tokens_per_s: float = 0
     silence_s: float = SILENCE_S
 
     @property
     def opening(self) -> str:
         """A first, true line of thought for models that stream none of their own."""
-        return f"Asking {self.name}."
+        return f"Asking {self.agent_name}."
+
+    @property
+    def window_tokens(self) -> int | None:
+        """How much it reads at most; None where neither an operator nor the price list knows."""
+        if self.context_tokens is not None:
+            return self.context_tokens
+        listed = find_model(self.name)
+        return listed.context_window if listed is not None else None
 
 
 def current_model() -> ModelChoice:
@@ -71,6 +97,27 @@ def current_model() -> ModelChoice:
         agent_name="Netra",
         builtin=True,
         tokens_per_s=settings.NETRA_ASSISTANT_TOKENS_PER_S,
+    )
+
+
+def model_of(row: AgentModel) -> ModelChoice:
+    """A model that an operator connected."""
+    try:
+        key = row.key
+    except Unreadable:
+        # The provider will refuse, in words that lead an operator to the right place.
+        logger.warning("the key of a model cannot be read any more", model=row.public_id)
+        key = NO_KEY
+    return ModelChoice(
+        name=row.model_id,
+        agent_name=row.name,
+        builtin=False,
+        protocol=Protocol(row.protocol),
+        url=row.url,
+        key=key,
+        is_guarded=True,
+        thinks=row.thinks,
+        context_tokens=row.context_tokens,
     )
 
 
@@ -97,17 +144,27 @@ def _instructions(ctx: RunContext[ToolContext]) -> str:
 def _model(choice: ModelChoice) -> Model:
     if choice.builtin:
         return assistant.BuiltInModel(tokens_per_s=choice.tokens_per_s)
-    # The provider makes its own HTTP client, which leaving the agent's context closes.
-    provider = OpenAICompatibleProvider(
-        "endpoint", base_url=choice.url, api_key=choice.key.reveal() or None
-    )
+    return ShownModel(connected(choice))
+
+
+@lru_cache(maxsize=MODELS_MAX)
+def connected(choice: ModelChoice) -> Model:
+    """The model behind an address, one a process: it holds a pool of connections."""
     model_settings = ModelSettings(
         timeout=httpx2.Timeout(choice.silence_s, connect=CONNECT_S),
         # A fault is told at once; whether to try again is the user's and the run's decision.
         max_retries=0,
     )
-    # Some endings of a stream differ from a broken connection only by their finish reason.
-    profile = OpenAIModelProfile(openai_chat_streaming_requires_finish_reason=True)
-    return ShownModel(
-        OpenAIChatModel(choice.name, provider=provider, profile=profile, settings=model_settings)
-    )
+    if choice.thinks:
+        model_settings["thinking"] = True
+    build: Callable[[ModelChoice, ModelSettings], Model] = resolve_name(_BUILDERS[choice.protocol])
+    return build(choice, model_settings)
+
+
+def prepare() -> None:
+    """Import what the connected models need, so that no run waits for it."""
+    protocols = set(AgentModel.objects.values_list("protocol", flat=True).distinct())
+    if settings.NETRA_MODEL_URL:
+        protocols.add(Protocol.OPENAI.value)
+    for protocol in protocols:
+        resolve_name(_BUILDERS[Protocol(protocol)])

@@ -23,7 +23,7 @@ _ANY_OBJECT = SchemaValidator(TypeAdapter(dict[str, JsonValue]).core_schema)
 
 
 class JournalledToolset(AbstractToolset[ToolContext]):
-    """Offers registered tools to an agent and runs each call inside `around`."""
+    """Offers registered tools and those of the run to an agent; each call runs in `around`."""
 
     def __init__(self, tools: Sequence[Tool]) -> None:
         self._tools = {tool.name: tool for tool in tools}
@@ -35,7 +35,8 @@ class JournalledToolset(AbstractToolset[ToolContext]):
         return "netra"
 
     async def get_tools(self, ctx: RunContext[ToolContext]) -> dict[str, ToolsetTool[ToolContext]]:
-        return self._offers
+        connected = ctx.deps.connected
+        return self._offers | {name: self._offered(tool) for name, tool in connected.items()}
 
     def _offered(self, tool: Tool) -> ToolsetTool[ToolContext]:
         definition = ToolDefinition(
@@ -60,7 +61,7 @@ class JournalledToolset(AbstractToolset[ToolContext]):
         tool: ToolsetTool[ToolContext],
     ) -> JsonValue:
         call_id = _id_of(ctx)
-        registered = self._tools[name]
+        registered = self._tools.get(name) or ctx.deps.connected[name]
         call = _bound(registered, ToolCall(call_id=call_id, context=ctx.deps), tool_args)
         try:
             if registered.approval:

@@ -10,11 +10,12 @@ from django.utils import timezone
 from procrastinate.exceptions import ProcrastinateException
 from psycopg_pool import PoolTimeout
 
-from accounts.models import User
+from accounts import session_use, tokens
 from billing.errors import LimitReached
 from chat import approvals, branches, dead_letters, selectors, services
 from chat.connection.message_queue import MessagePriority, QueuedMessage
 from chat.connection.outbound import Outbound
+from chat.connection.places import Admitted
 from chat.connection.subscriber import Subscriber
 from chat.database import in_database
 from chat.errors import (
@@ -24,10 +25,13 @@ from chat.errors import (
     ClientIDReused,
     FileNotFound,
     MessageNotFound,
+    ModelNotFound,
     NotEnded,
     QueueFull,
+    ReadOnly,
     RunNotFound,
     ThreadNotFound,
+    TokenOnlyReads,
 )
 from chat.models import Run
 from chat.protocol.codes import ErrorCode
@@ -67,10 +71,10 @@ _LIMITS_IN_WORDS: Final = {
 # A limit that opens again within this time is worth waiting for.
 PATIENCE_S: Final = 120.0
 # Away or overloaded, not broken: the same frame may do well in a moment.
-_OUTAGES: Final = (
+OUTAGES: Final = (
     OperationalError, InterfaceError, PoolTimeout, ProcrastinateException, TimeoutError,
 )  # fmt: skip
-_REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
+REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     # What belongs to somebody else is answered exactly like what is not there.
     ThreadNotFound: (ErrorCode.NOT_FOUND, "There is no such thread."),
     RunNotFound: (ErrorCode.NOT_FOUND, "There is no such run."),
@@ -78,6 +82,10 @@ _REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     FileNotFound: (
         ErrorCode.FILE_NOT_FOUND,
         "An attached file is missing, or was sent before. Attach it again.",
+    ),
+    ModelNotFound: (
+        ErrorCode.MODEL_NOT_FOUND,
+        "There is no such model, or your plan does not have it. Choose another one.",
     ),
     ClientIDReused: (
         ErrorCode.CLIENT_ID_REUSED, "This client_id was used before for another message.",
@@ -91,21 +99,38 @@ _REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     AlreadyDecided: (
         ErrorCode.ALREADY_DECIDED, "This was decided before, or can be decided no more.",
     ),
+    ReadOnly: (
+        ErrorCode.READ_ONLY, "You are looking at somebody's account: nothing can be changed in it.",
+    ),
+    TokenOnlyReads: (
+        ErrorCode.READ_ONLY, "This token may only read. Use one that may write, too.",
+    ),
     AddressUnverified: (
         ErrorCode.VERIFY_EMAIL, "Verify your e-mail address first, then send this again.",
     ),
 }  # fmt: skip
 
 
+# What staff may send who look at an account, and tokens that only read.
+_LOOKING: Final = (Subscribe, Unsubscribe, Seen, Ping)
+
+
+def is_by_hand(frame: AnyClientFrame) -> bool:
+    """Did a person just do this? A page that is merely open confirms, pings and resumes."""
+    opens_thread = isinstance(frame, Subscribe) and frame.after_seq is None
+    return opens_thread or isinstance(frame, Answered | Unsubscribe | Typing)
+
+
 class Exchange:
     """What a signed-in user's socket may ask, and how it is answered."""
 
-    __slots__ = ("_connection_id", "_outbound", "_subscriber", "_user")
+    __slots__ = ("_admitted", "_connection_id", "_outbound", "_subscriber", "_user")
 
     def __init__(
-        self, user: User, connection_id: str, outbound: Outbound, subscriber: Subscriber
+        self, admitted: Admitted, connection_id: str, outbound: Outbound, subscriber: Subscriber
     ) -> None:
-        self._user = user
+        self._admitted = admitted
+        self._user = admitted.user
         self._connection_id = connection_id
         self._outbound = outbound
         self._subscriber = subscriber
@@ -121,11 +146,11 @@ class Exchange:
         except FrameRefused as refused:
             self._refuse(frame, refused)
         except ChatError as error:
-            code, text = _REFUSALS[type(error)]
+            code, text = REFUSALS[type(error)]
             self._refuse(frame, FrameRefused(code, text))
         except LimitReached as limit:
-            self._refuse(frame, _limit_refusal(limit))
-        except _OUTAGES as error:
+            self._refuse(frame, limit_refusal(limit))
+        except OUTAGES as error:
             logger.warning("a frame could not be answered", reason=type(error).__name__)
             self._refuse(frame, _unavailable())
 
@@ -147,7 +172,7 @@ class Exchange:
         except dead_letters.DeadLettersFull:
             logger.warning("too many dead letters wait; this one is not kept")
             self._refuse(frame, _unavailable())
-        except (DatabaseError, *_OUTAGES):
+        except (DatabaseError, *OUTAGES):
             logger.exception("a dead letter could not be kept")
             self._refuse(frame, _unavailable())
         else:
@@ -158,6 +183,11 @@ class Exchange:
         self._refuse(frame, _unavailable())
 
     async def _answer(self, frame: AnyClientFrame) -> None:
+        if self._admitted.only_looks and not isinstance(frame, _LOOKING):
+            raise ReadOnly
+        if not self._admitted.may_write and not isinstance(frame, _LOOKING):
+            raise TokenOnlyReads
+        await self._note_work(frame)
         match frame:
             case Send():
                 await self._send(frame)
@@ -184,6 +214,12 @@ class Exchange:
             case _:
                 assert_never(frame)
 
+    async def _note_work(self, frame: AnyClientFrame) -> None:
+        """Keep the session open that a person is at work in; a page alone sends only the rest."""
+        key = self._admitted.session_key
+        if is_by_hand(frame) and not tokens.is_key(key) and session_use.is_due(key):
+            await in_database(session_use.note_work, key)
+
     async def _send(self, frame: Send) -> None:
         message = services.Outgoing(
             client_id=frame.client_id,
@@ -191,6 +227,7 @@ class Exchange:
             thread_id=frame.thread_id,
             files=frame.files,
             interrupt=frame.mode == "interrupt",
+            model=frame.model,
         )
         posted = await in_database(services.post_message, user=self._user, message=message)
         await self._ack_posted(frame.client_id, posted)
@@ -202,6 +239,7 @@ class Exchange:
             client_id=frame.client_id,
             message_id=frame.message_id,
             text=frame.text,
+            model=frame.model,
         )
         await self._ack_posted(frame.client_id, posted)
 
@@ -238,6 +276,7 @@ class Exchange:
             user=self._user,
             client_id=frame.client_id,
             run_id=frame.run_id,
+            model=frame.model,
         )
         await self._ack_shown(frame.client_id, shown)
 
@@ -305,7 +344,7 @@ def _unavailable() -> FrameRefused:
     return FrameRefused(ErrorCode.UNAVAILABLE, UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
 
 
-def _limit_refusal(limit: LimitReached) -> FrameRefused:
+def limit_refusal(limit: LimitReached) -> FrameRefused:
     of_what = _LIMITS_IN_WORDS.get(limit.feature, limit.feature.replace("_", " "))
     words = [f"You have used all {limit.limit:,} {of_what}."]
     if limit.resets_at is not None:

@@ -26,11 +26,17 @@ def key_of(node: str, connection_id: str) -> str:
 
 
 class Admitted(Struct, frozen=True, kw_only=True):
-    """All that set-up must know of a user, read in one go; `place` is the key of their place."""
+    """All that set-up must know of a user, read in one go.
+
+    `place` is the key of their place; it is empty where staff only look, who take none from them.
+    """
 
     user: User
     session_key: str
     place: str
+    only_looks: bool
+    # False of a token that reads only.
+    may_write: bool = True
     entitlements: Entitlements
     active_runs: list[ActiveRunRef]
 
@@ -40,11 +46,12 @@ def take_all(admitted: Collection[Admitted]) -> dict[str, NotAdmitted]:
     wanted = [
         Wanted(user=one.user.pk, key=one.place, limit=one.entitlements.limits[FEATURE])
         for one in admitted
+        if not one.only_looks
     ]
     held = billing.reserve_all(feature=FEATURE, wanted=wanted)
     refused = {}
     for one in admitted:
-        if one.place not in held:
+        if one.place not in held and not one.only_looks:
             try:
                 _take(one)
             except NotAdmitted as refusal:

@@ -41,6 +41,7 @@ class ErrorCode(StrEnum):
     TEXT_INVALID = "text_invalid"
     NOT_FOUND = "not_found"
     FILE_NOT_FOUND = "file_not_found"
+    MODEL_NOT_FOUND = "model_not_found"
     CLIENT_ID_REUSED = "client_id_reused"
     NOT_READY = "not_ready"
     QUEUE_FULL = "queue_full"
@@ -51,6 +52,7 @@ class ErrorCode(StrEnum):
     FAILED = "failed"
     ALREADY_DECIDED = "already_decided"
     NOT_ENDED = "not_ended"
+    READ_ONLY = "read_only"
 
 
 # Whether the very same frame, sent again later, may succeed.

@@ -90,9 +90,11 @@ class AgentStarted(EventData, frozen=True, kw_only=True):
     question_id: str
 
 
-class AgentThinking(EventData, frozen=True, kw_only=True):
+class AgentThinking(EventData, frozen=True, kw_only=True, omit_defaults=True):
     type: ClassVar[str] = "agent_thinking"
     text: str
+    # That answers from here on, where it stands in for the one told before.
+    model: str | None = None
 
 
 class ToolCalled(EventData, frozen=True, kw_only=True):

@@ -32,6 +32,8 @@ class Send(ClientFrame, frozen=True, kw_only=True, tag="send"):
     thread_id: ID | None = None
     mode: Literal["queue", "interrupt"] = "queue"
     files: Annotated[tuple[ID, ...], Meta(max_length=FILES_PER_MESSAGE_MAX)] = ()
+    # Answers in this thread from now on; null for the one that did before.
+    model: ID | None = None
 
 
 class Subscribe(ClientFrame, frozen=True, kw_only=True, tag="subscribe"):
@@ -54,6 +56,7 @@ class Edit(ClientFrame, frozen=True, kw_only=True, tag="edit"):
     client_id: ClientID
     message_id: ID
     text: str
+    model: ID | None = None
 
 
 class Regenerate(ClientFrame, frozen=True, kw_only=True, tag="regenerate"):
@@ -61,6 +64,7 @@ class Regenerate(ClientFrame, frozen=True, kw_only=True, tag="regenerate"):
 
     client_id: ClientID
     run_id: ID
+    model: ID | None = None
 
 
 class Switch(ClientFrame, frozen=True, kw_only=True, tag="switch"):

@@ -77,6 +77,8 @@ class Snapshot(ServerFrame, kw_only=True, tag="snapshot"):
     more: bool
     # The run in which the branch of `messages` ends.
     tip: str | None
+    # What the user chose to be answered by; null for the default.
+    model: str | None
     # Of all runs of the thread that have begun, on every branch.
     usage: dict[str, Any]
     active_run: ActiveRun | None

@@ -5,7 +5,7 @@ Every write names the attempt, so that a worker which was thought dead cannot wr
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import reduce
 from operator import or_
@@ -93,7 +93,8 @@ def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
     lost = runs.filter(state=RunState.RUNNING, lease_until__lt=Now(), cancel_requested_at=None)
     # What waited for an approval goes on, or is ended where a stop was asked for.
     stopped = Q(state=RunState.WAITING, cancel_requested_at__isnull=False)
-    waited = runs.filter(turns.decided() | stopped)
+    # With a job of its own: one from before it waited would take it past the plan's places.
+    waited = runs.filter(turns.decided() | stopped, job_id__isnull=False)
     values: dict[str, Any] = {
         "state": RunState.RUNNING,
         "attempt": F("attempt") + 1,
@@ -156,6 +157,13 @@ def end_step(attempt: Attempt, text: str, *, history: str, usage: dict[str, Any]
     with transaction.atomic():
         checkpoint(attempt, text, history, usage)
         append(attempt, text, [UsageUpdated(usage=usage)])
+
+
+def change_model(attempt: Attempt, *, agent_name: str, model: str) -> Attempt:
+    """Let another model answer from here on; raises Fenced when the run is lost."""
+    if not _mine(attempt).update(agent_name=agent_name, model=model):
+        raise Fenced
+    return replace(attempt, agent_name=agent_name, model=model)
 
 
 def begin_call(

@@ -1,7 +1,7 @@
 """What an agent is given: the thread's earlier turns, the question, its files."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Final
@@ -18,7 +18,16 @@ from pydantic_ai.messages import (
 )
 
 from chat import paths
+from chat.agents.mcp.offering import Connected, connected_tools
 from chat.agents.tools.registry import Attachment
+from chat.agents.window import (
+    MESSAGES_A_TURN,
+    Shown,
+    fitted,
+    halved,
+    tokens_of,
+    tokens_of_text,
+)
 from chat.database import in_database
 from chat.models import File, Message, Run
 from chat.runs.attempts import Attempt
@@ -31,14 +40,29 @@ ATTACHMENTS_SHOWN_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
-    """Where the agent begins; `own` counts the messages of `history` made by this very run."""
+    """Where the agent begins: what was said before, and what this very run has made of it."""
 
     prompt: str | None
-    history: list[ModelMessage]
-    own: int
+    earlier: Shown
+    own: Sequence[ModelMessage]
     now: datetime
     attachments: Sequence[Attachment]
     texts: Sequence[str]
+    connected: Connected
+
+    @property
+    def history(self) -> list[ModelMessage]:
+        return [*self.earlier.messages, *self.own]
+
+    def fitted(self, tokens_max: int | None) -> "Opening":
+        """With as much of what was said before as a model of this size has room for."""
+        beside = tokens_of(self.own) + tokens_of_text(str(self.prompt or ""))
+        earlier = fitted(self.earlier, tokens_max=tokens_max, beside_tokens=beside)
+        return replace(self, earlier=earlier)
+
+    def halved(self) -> "Opening":
+        """With the newer half of it only."""
+        return replace(self, earlier=halved(self.earlier))
 
 
 def opening_of(attempt: Attempt) -> Opening:
@@ -54,15 +78,16 @@ def opening_of(attempt: Attempt) -> Opening:
     files = File.objects.filter(with_files).distinct().order_by("-pk")
     return Opening(
         prompt=None if own else _prompt(question),
-        history=[*earlier, *own],
-        own=len(own),
+        earlier=earlier,
+        own=own,
         now=timezone.now(),
         attachments=[_attachment(file) for file in files[:ATTACHMENTS_SHOWN_MAX]],
         texts=[texts[question] for question in asked[:TURNS_SHOWN_MAX]],
+        connected=connected_tools(attempt.user, resumes=bool(own)),
     )
 
 
-def _earlier_turns(turns: Sequence[paths.Turn]) -> list[ModelMessage]:
+def _earlier_turns(turns: Sequence[paths.Turn]) -> Shown:
     """What was said on this branch before the question; the newest first in `turns`."""
     shown = [turn.run for turn in turns[:TURNS_SHOWN_MAX]]
     begun = Run.objects.filter(pk__in=shown, state__in=sorted(TERMINAL), attempt__gt=0)
@@ -71,7 +96,8 @@ def _earlier_turns(turns: Sequence[paths.Turn]) -> list[ModelMessage]:
     for run in reversed(shown):
         if run in runs:
             earlier += _turn(runs[run])
-    return earlier
+    left_out = max(0, len(turns) - TURNS_SHOWN_MAX) * MESSAGES_A_TURN
+    return Shown(messages=earlier, left_out=left_out)
 
 
 def _turn(run: Run) -> list[ModelMessage]:

@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterable, Sequence
 from datetime import timedelta
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 import msgspec
@@ -22,8 +22,9 @@ from pydantic_ai.messages import (
 )
 from pydantic_ai.usage import RunUsage
 
-from chat.agents.faults import ModelFault, provider_faults
-from chat.agents.models import LIMITS, ModelChoice, build_agent
+from chat.agents.fallback import Chain, forget_choice
+from chat.agents.faults import CONTEXT_TOO_LONG, ModelFault, provider_faults
+from chat.agents.models import LIMITS, MODELS_MAX, ModelChoice, build_agent
 from chat.agents.shown import shown_by
 from chat.agents.tools.registry import Call, Tool, ToolContext, ToolFault, within_time
 from chat.database import in_database
@@ -73,14 +74,20 @@ class AwaitsApproval(Exception):
 class Runner:
     """Drives the agent for one claimed attempt; nothing here touches a connection."""
 
-    def __init__(self, attempt: Attempt, choice: ModelChoice) -> None:
+    def __init__(self, attempt: Attempt, chain: Chain) -> None:
         self.attempt = attempt
-        self.choice = choice
+        self.chain = chain
         self.answer = AnswerText(attempt)
         # By steps that earlier attempts finished, until this one has finished some of its own.
         self.usage: Usage = usage_from(attempt.usage)
         self._worked_before_ms = self.usage.elapsed_ms
         self._began_s = time.monotonic()
+        # Whether anything of an answer was heard: only before may another model give it.
+        self._has_begun = False
+
+    @property
+    def choice(self) -> ModelChoice:
+        return self.chain.choice
 
     async def run(self) -> None:
         """Answer, and end the run whatever happens; a cancellation is the caller's to explain."""
@@ -125,9 +132,51 @@ class Runner:
 
     async def _answer(self) -> None:
         opening = await in_database(prompts.opening_of, self.attempt)
-        if not self.choice.builtin and opening.prompt is not None:
-            # Most models stream no thoughts of their own; this one is short and true.
-            await self._emit(AgentThinking(text=self.choice.opening))
+        if self.chain.lost:
+            await self._emit(AgentThinking(text=self.chain.note))
+            await in_database(forget_choice, thread=self.attempt.thread, lost=self.chain.lost)
+        opening = await self._begin_with(opening)
+        while True:
+            try:
+                await self._ask(opening)
+                return
+            except ModelFault as fault:
+                opening = await self._otherwise(opening, fault)
+
+    async def _begin_with(self, opening: prompts.Opening) -> prompts.Opening:
+        """As much of the conversation as the model reads, once its user has been told."""
+        if self.choice.builtin:
+            return opening
+        opening = opening.fitted(self.choice.window_tokens)
+        if opening.prompt is not None:
+            # Most models stream no thoughts of their own; these are short and true.
+            told = (opening.earlier.note, opening.connected.note, self.choice.opening)
+            await self._emit(*(AgentThinking(text=text) for text in told if text))
+        return opening
+
+    async def _otherwise(self, opening: prompts.Opening, fault: ModelFault) -> prompts.Opening:
+        """Another way to the answer, before a word of it was said; raises `fault` without one."""
+        if self._has_begun:
+            raise fault
+        if fault.code == CONTEXT_TOO_LONG and opening.earlier.messages:
+            opening = opening.halved()
+            await self._emit(AgentThinking(text=opening.earlier.note))
+            return opening
+        chain = self.chain.after(fault)
+        if chain is None:
+            raise fault
+        self.chain = chain
+        await self._emit(AgentThinking(text=chain.note, model=self.choice.name))
+        self.attempt = await in_database(
+            attempts.change_model,
+            self.attempt,
+            agent_name=self.choice.agent_name,
+            model=self.choice.name,
+        )
+        self.answer.attempt = self.attempt
+        return opening.fitted(self.choice.window_tokens)
+
+    async def _ask(self, opening: prompts.Opening) -> None:
         agent = _agent_of(self.choice)
         with provider_faults(), shown_by(self._show):
             async with agent.iter(
@@ -158,6 +207,7 @@ class Runner:
                 case PartStartEvent(part=TextPart(content=text)):
                     self._show(text)
                 case PartEndEvent(part=ThinkingPart(content=text)) if text.strip():
+                    self._has_begun = True
                     await self._emit(AgentThinking(text=text))
                 case _:
                     pass
@@ -166,11 +216,13 @@ class Runner:
         if self.answer.lost:
             raise Fenced
         if text:
+            self._has_begun = True
             self.answer.add(text)
 
     async def _checkpoint(
         self, agent_run: AgentRun[ToolContext, str], opening: prompts.Opening
     ) -> None:
+        self._has_begun = True
         asked_before = self.usage.requests
         new = self._count(agent_run, opening)
         self.answer.flush()
@@ -188,7 +240,7 @@ class Runner:
         self, agent_run: AgentRun[ToolContext, str], opening: prompts.Opening
     ) -> list[ModelMessage]:
         """Sum up what the run has used so far; gives the messages that it made."""
-        own = agent_run.all_messages()[len(opening.history) - opening.own :]
+        own = agent_run.all_messages()[len(opening.earlier.messages) :]
         # The built-in assistant is no language model: it has no tokens to count.
         counted = [] if self.choice.builtin else own
         self.usage = usage_of(counted, elapsed_ms=self._elapsed_ms())
@@ -213,6 +265,7 @@ class Runner:
             account=self._account,
             search=self._search,
             around=self._around,
+            connected=opening.connected.tools,
         )
 
     async def _progress(self, call_id: str, text: str) -> None:
@@ -315,9 +368,9 @@ def _as_error(fault: ToolFault) -> dict[str, str]:
     return {"code": fault.code, "message": fault.message}
 
 
-@cache
+@lru_cache(maxsize=MODELS_MAX)
 def _agent_of(choice: ModelChoice) -> Agent[ToolContext, str]:
-    """One agent a process for each choice: it holds a pool of connections to the provider."""
+    """One agent a process for each choice."""
     return build_agent(choice)
 
 

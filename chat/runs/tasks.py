@@ -12,12 +12,17 @@ from procrastinate.exceptions import ProcrastinateException
 from procrastinate.job_context import AbortReason
 from psycopg_pool import PoolTimeout
 
+from accounts import impersonation
 from billing import services as billing
-from chat import approvals, dead_letters, erasure, nodes, services, turns
-from chat.agents.models import current_model
+from chat import approvals, dead_letters, erasure, nodes, services, titles, turns
+from chat.agents import trial
+from chat.agents.fallback import chain_of
+from chat.agents.mcp.checks import Rounds
+from chat.agents.titles import title_of
 from chat.database import in_database
 from chat.delivery import trace
 from chat.delivery.log import Fenced
+from chat.model_rows import TEST_TASK
 from chat.runs import attempts, reaper
 from chat.runs.runner import Runner
 
@@ -28,6 +33,10 @@ BEAT_EVERY_S: Final = 1.0
 HOUSEKEEPING_EVERY_S: Final = 10.0
 # A mail that says "in 7 days" may be a minute late.
 MAILS_EVERY_S: Final = 60.0
+# What is paid is known at once by the provider's news; this is for news that could not be used.
+PAYMENTS_EVERY_S: Final = 15.0
+# Each server is due once a minute, and when an operator asks.
+SERVERS_EVERY_S: Final = 2.0
 
 # A task that does not heed its cancellation must not hold up Stop: its writes are fenced.
 CANCELLED_WITHIN_S: Final = 0.3
@@ -39,14 +48,17 @@ _running: dict[tuple[str, int], tuple[Runner, asyncio.Task[None]]] = {}
 @app.task(name=turns.RUN_TASK, queue=turns.RUN_QUEUE, pass_context=True)
 async def execute_run(context: JobContext, run_id: str) -> None:
     """Run one attempt, if the run is to be had; ends it on every path but a lost worker."""
-    choice = current_model()
+    chain = await in_database(chain_of, run_id)
+    if chain is None:
+        return
+    choice = chain.choice
     attempt = await in_database(
         attempts.claim, run_id, agent_name=choice.agent_name, model=choice.name
     )
     if attempt is None:
         return
     with structlog.contextvars.bound_contextvars(run_id=run_id):
-        runner = Runner(attempt, choice)
+        runner = Runner(attempt, chain)
         # A task of its own: a stop cancels the agent, never the code that ends the run.
         work = asyncio.create_task(runner.run())
         key = (run_id, attempt.attempt)
@@ -57,6 +69,22 @@ async def execute_run(context: JobContext, run_id: str) -> None:
             logger.info("the run went on elsewhere")
         finally:
             del _running[key]
+        if not context.should_abort():
+            await _give_title(runner)
+
+
+@app.task(name=TEST_TASK, queue=turns.RUN_QUEUE)
+async def test_model(model_id: str) -> None:
+    """Try a model for an operator: here, since it is from here that it will be asked."""
+    await trial.test_model(model_id)
+
+
+async def _give_title(runner: Runner) -> None:
+    """Call the thread by what its first answer made of it; outside the run, and not charged."""
+    untitled = await in_database(titles.untitled, runner.attempt.run_id)
+    if untitled is not None:
+        title = await title_of(runner.choice, untitled.question, untitled.answer)
+        await in_database(titles.give_title, untitled, title)
 
 
 async def _supervise(context: JobContext, runner: Runner, work: asyncio.Task[None]) -> None:
@@ -88,6 +116,16 @@ async def keep_house() -> None:
 async def send_mails() -> None:
     """What is due of mails; apart from the house, which a slow mail server must not hold up."""
     await _repeat(_send_mails_once, every_s=MAILS_EVERY_S)
+
+
+async def read_payments() -> None:
+    """What is due of payments; apart from the rest, which a slow provider must not hold up."""
+    await _repeat(_read_payments_once, every_s=PAYMENTS_EVERY_S)
+
+
+async def check_servers() -> None:
+    """Look at servers of tools; apart from the rest, which a slow one must not hold up."""
+    await _repeat(Rounds().check_due, every_s=SERVERS_EVERY_S)
 
 
 async def _repeat(work: Callable[[], Awaitable[None]], *, every_s: float) -> None:
@@ -122,8 +160,15 @@ async def _keep_house_once() -> None:
     await in_database(trace.prune)
     await in_database(nodes.forget_dead)
     await in_database(erasure.erase_deleted)
+    await in_database(impersonation.end_expired)
 
 
 async def _send_mails_once() -> None:
     await in_database(billing.send_due_reminders)
     await in_database(billing.send_usage_warnings)
+
+
+async def _read_payments_once() -> None:
+    await in_database(billing.act_on_waiting_events)
+    await in_database(billing.read_due_customers)
+    await in_database(billing.prune_events)

@@ -37,6 +37,8 @@ FRAME_BYTES_MAX: Final = 64 * 1024
 class ChatClient:
     """One user's connection to Netra, over any number of sockets; used as `async with`.
 
+    It is let in by an API token, or by the session in `cookie` (see `sign_in`).
+
     What is sent is sent until it is answered; what is followed is complete and in order. After a
     final close code every method that waits raises Closed.
     """
@@ -45,7 +47,8 @@ class ChatClient:
         self,
         base_url: str,
         *,
-        cookie: str,
+        cookie: str = "",
+        token: str = "",
         outbox: Path | None = None,
         events_kept: int = EVENTS_KEPT,
         sends_kept: int = SENDS_KEPT,
@@ -54,7 +57,9 @@ class ChatClient:
         self._outbox = Outbox(sends_kept)
         self._dialogue = Dialogue(outbox=self._outbox, events_kept=events_kept)
         self._news = News()
-        self._line = Line(base_url, cookie=cookie, dialogue=self._dialogue, news=self._news)
+        self._line = Line(
+            base_url, cookie=cookie, token=token, dialogue=self._dialogue, news=self._news
+        )
         self._saving = asyncio.Lock()
         self._saved: tuple[PendingSend, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []

@@ -26,14 +26,16 @@ Frame = dict[str, Any]
 def open_socket(
     base_url: str,
     *,
-    cookie: str,
+    cookie: str = "",
+    token: str = "",
     origin: str | None = None,
     subprotocol: str = SUBPROTOCOL,
     ping_interval_s: float | None = 20,
 ) -> connect:
-    """A bare WebSocket to the server at `base_url`, for `async with`.
+    """A bare WebSocket to the server at `base_url`, with a session or a token, for `async with`.
 
-    Its page of origin is the server itself; another one, or none as "", is refused by it.
+    Its page of origin is the server itself; another one, or none as "", is refused by it, but for
+    a token.
     """
     parts = urlsplit(base_url)
     scheme = "wss" if parts.scheme == "https" else "ws"
@@ -42,13 +44,24 @@ def open_socket(
         f"{scheme}://{parts.netloc}/ws/chat/",
         origin=Origin(own if origin is None else origin) or None,
         subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
-        additional_headers={"Cookie": cookie} if cookie else None,
+        additional_headers=_credentials(cookie, token),
         max_size=FRAME_BYTES_MAX,
         compression=None,
         proxy=None,
         ping_interval=ping_interval_s,
         close_timeout=CLOSED_WITHIN_S,
     )
+
+
+def _credentials(cookie: str, token: str) -> dict[str, str]:
+    return {
+        name: value
+        for name, value, given in (
+            ("Cookie", cookie, cookie),
+            ("Authorization", f"Bearer {token}", token),
+        )
+        if given
+    }
 
 
 class ChatConnection:
@@ -63,13 +76,14 @@ class ChatConnection:
     async def open(
         base_url: str,
         *,
-        cookie: str,
+        cookie: str = "",
+        token: str = "",
         origin: str | None = None,
         subprotocol: str = SUBPROTOCOL,
     ) -> AsyncIterator["ChatConnection"]:
-        """Open a socket at `base_url` with the session in `cookie`."""
+        """Open a socket at `base_url` with the session in `cookie`, or an API token."""
         async with open_socket(
-            base_url, cookie=cookie, origin=origin, subprotocol=subprotocol
+            base_url, cookie=cookie, token=token, origin=origin, subprotocol=subprotocol
         ) as socket:
             yield ChatConnection(socket)
 

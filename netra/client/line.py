@@ -25,9 +25,12 @@ WRITE_DEADLINE_S: Final = 10.0
 class Line:
     """The way to the server; `turn` is set when the dialogue has something new to say."""
 
-    def __init__(self, base_url: str, *, cookie: str, dialogue: Dialogue, news: News) -> None:
+    def __init__(
+        self, base_url: str, *, cookie: str, token: str, dialogue: Dialogue, news: News
+    ) -> None:
         self._base_url = base_url
         self._cookie = cookie
+        self._token = token
         self._dialogue = dialogue
         self._news = news
         self._socket: ClientConnection | None = None
@@ -55,7 +58,9 @@ class Line:
         code, reason = LOST, ""
         try:
             # Dead is a server that sends nothing for a minute: the dialogue judges that.
-            opening = open_socket(self._base_url, cookie=self._cookie, ping_interval_s=None)
+            opening = open_socket(
+                self._base_url, cookie=self._cookie, token=self._token, ping_interval_s=None
+            )
             async with opening as self._socket:
                 code, reason = await self._talk(self._socket)
         except (OSError, EOFError, TimeoutError, WebSocketException) as error:

@@ -5,7 +5,8 @@ from django.core import mail
 from django.test import Client
 from pytest_django import Settings
 
-from accounts.models import User
+from accounts import selectors
+from accounts.models import AuditEvent, AuditKind, User
 from tests.accounts.people import PASSWORD, mailed_code, sign_in, verified
 
 pytestmark = pytest.mark.django_db
@@ -60,7 +61,13 @@ def test_a_new_address_counts_once_its_code_is_entered(client: Client) -> None:
         "business",
         "early",
     )
-    assert mail.outbox[-1].to == ["ada@gmail.com"]
+    assert [message.to for message in mail.outbox[-2:]] == [
+        ["ada@acme-corp.com"],
+        ["ada@gmail.com"],
+    ]
+    event = AuditEvent.objects.get(kind=AuditKind.ADDRESS_CHANGED)
+    assert event.address_hash == selectors.address_hash("ada@gmail.com")
+    assert "Your email address was changed" in client.get("/accounts/security/").content.decode()
     assert sign_in(Client(), "ada@acme-corp.com") == "/chat/"
     assert sign_in(Client(), "ada@gmail.com") == ""
 

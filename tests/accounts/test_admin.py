@@ -1,7 +1,9 @@
 """What an operator can see and do."""
 
 import pytest
-from django.contrib.auth.models import Permission
+from allauth.mfa.models import Authenticator
+from django.contrib.auth.models import Group, Permission
+from django.core import mail
 from django.test import Client
 from pytest_django import DjangoAssertNumQueries
 
@@ -22,8 +24,8 @@ def root(client: Client) -> Client:
 @pytest.fixture
 def support(client: Client) -> Client:
     user = User.objects.create_user("support@acme.org", PASSWORD, is_staff=True)
-    names = ["view_user", "change_user", "add_user", "view_auditevent"]
-    user.user_permissions.set(Permission.objects.filter(codename__in=names))
+    user.groups.set(Group.objects.filter(name="support"))
+    user.user_permissions.set(Permission.objects.filter(codename="add_user"))
     sign_in(client, "support@acme.org")
     return client
 
@@ -86,6 +88,46 @@ def test_support_cannot_make_anybody_more_than_they_are(support: Client) -> None
     assert not User.objects.get(email="friend@acme.org").is_staff
 
 
+def test_an_address_is_changed_by_its_owner_alone(root: Client) -> None:
+    ada = verified("ada@acme.org")
+    root.post(f"/admin/accounts/user/{ada.pk}/change/", {"email": "mine@acme.org"})
+    ada.refresh_from_db()
+    assert ada.email == "ada@acme.org"
+
+
+@pytest.mark.parametrize("action", ["suspend", "reinstate", "remove_second_factor"])
+def test_support_cannot_act_on_staff(support: Client, action: str) -> None:
+    colleague = User.objects.create_user("colleague@acme.org", is_staff=True)
+    Authenticator.objects.create(user=colleague, type="totp", data={})
+    assert "only a superuser" in act(support, action, colleague)
+    assert not AuditEvent.objects.filter(user=colleague).exists()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_lost_second_factor_is_removed_with_a_reason_and_the_user_is_told(
+    support: Client,
+) -> None:
+    ada, bob = verified("ada@acme.org"), verified("bob@acme.org")
+    hers = Client()
+    sign_in(hers, ada.email)
+    for kind in ("totp", "recovery_codes"):
+        Authenticator.objects.create(user=ada, type=kind, data={"secret": ""})
+    assert "Give a reason" in act(support, "remove_second_factor", ada, reason="")
+    page = act(support, "remove_second_factor", ada, bob, reason="lost her phone")
+    assert "Two-factor of ada@acme.org is removed, and they are told" in page
+    assert "Two-factor of bob@acme.org was not set up" in page
+    assert hers.get("/accounts/email/").status_code == 302
+    assert sign_in(Client(), ada.email) == "/chat/"
+    event = AuditEvent.objects.get(kind=AuditKind.SECOND_FACTOR_REMOVED)
+    assert (event.user, event.details) == (ada, {"reason": "lost her phone"})
+    told = mail.outbox[-1]
+    assert (told.to, told.subject) == (
+        [ada.email],
+        "Two-factor was removed from your Netra account",
+    )
+    assert "127.0.0.1" not in str(told.body)
+
+
 def test_support_cannot_edit_a_superuser(support: Client) -> None:
     root = User.objects.create_superuser("root@acme.org")
     answer = support.post(f"/admin/accounts/user/{root.pk}/change/", {"email": "mine@acme.org"})
@@ -102,8 +144,13 @@ def test_a_user_made_by_staff_has_no_password_and_a_clean_address(root: Client) 
 
 def test_a_user_page_shows_what_is_known(root: Client) -> None:
     ada = verified("ada@acme-corp.com")
+    services.suspend(user=ada, actor=User.objects.get(email="root@acme.org"), reason="spam")
+    IdentityEvidence.objects.create(
+        user=ada, provider="github", issuer="https://github.example", subject="42", authority="none"
+    )
     page = root.get(f"/admin/accounts/user/{ada.pk}/change/").content.decode()
-    for fact in (ada.public_id, "business", "early"):
+    known = (ada.public_id, "business", "early", "address verified", "Suspended · by root@acme.org")
+    for fact in (*known, "github 42 · not verified, none"):
         assert fact in page
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 import time_machine
 from django.contrib.auth import authenticate
+from django.contrib.auth.hashers import MD5PasswordHasher
 from django.core import mail
 from django.db import connection
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts import selectors, services
 from accounts.models import AuditEvent, AuditKind, LoginFailure, User
@@ -136,6 +138,41 @@ def test_the_page_says_the_same_of_an_unknown_address(client: Client, email: str
     wrong, locked = b"The email address or the password is not right.", b"Try again in 15 minutes."
     assert [wrong in answer.content for answer in answers] == [True] * 4 + [False] * 2
     assert [locked in answer.content for answer in answers] == [False] * 4 + [True] * 2
+
+
+class CountingHasher(MD5PasswordHasher):
+    """What of an answer's time depends on its address would be a hash, slow on purpose."""
+
+    made = 0
+
+    def encode(self, password: str, salt: str) -> str:
+        CountingHasher.made += 1
+        return super().encode(password, salt)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("door", "form", "hashes"),
+    [
+        ("login", {"login": "{}", "password": "Wrong-Horse-9"}, 1),
+        ("signup", {"email": "{}", "password1": "Wrong-Horse-9"}, 1),
+        ("password/reset", {"email": "{}"}, 0),
+    ],
+)
+def test_a_known_and_an_unknown_address_cost_the_same(
+    settings: Settings, door: str, form: dict[str, str], hashes: int
+) -> None:
+    settings.PASSWORD_HASHERS = [f"{__name__}.CountingHasher"]
+    verified("ada@acme.org")
+    seen = set()
+    for email in ("ada@acme.org", "bob@acme.org"):
+        before, mails = CountingHasher.made, len(mail.outbox)
+        fields = {name: value.format(email) for name, value in form.items()}
+        answer = Client().post(f"/accounts/{door}/", fields)
+        cost = (CountingHasher.made - before, len(mail.outbox) - mails)
+        seen.add((answer.status_code, answer.headers.get("Location"), *cost))
+    assert len(seen) == 1, seen
+    assert seen.pop()[2] == hashes
 
 
 @pytest.mark.django_db

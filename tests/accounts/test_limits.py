@@ -15,6 +15,7 @@ from pytest_django import Settings
 from accounts import limits
 from accounts.models import User
 from tests.accounts.people import PASSWORD, mailed_code, sign_in, verified
+from tests.accounts.providers import Providers, come_by
 
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 
@@ -24,6 +25,8 @@ def _fresh(settings: Settings) -> Iterator[None]:
     settings.ACCOUNTS_LIMITS = {
         "login": (3, 60),
         "signup": (3, 60),
+        "new_accounts": (100, 24 * 3600),
+        "provider": (100, 60),
         "mail_network": (100, 60),
         "mail_address": (2, 60),
     }
@@ -96,3 +99,28 @@ def test_no_more_codes_than_the_limit_and_the_last_one_works(client: Client) -> 
     assert client.post("/accounts/confirm-email/", {"action": "resend"}).status_code == 429
     client.post("/accounts/confirm-email/", {"code": mailed_code()})
     assert User.objects.get().verified_at is not None
+
+
+@pytest.mark.django_db
+def test_a_network_makes_so_many_accounts_a_day_by_mail_and_by_providers_together(
+    providers: Providers, settings: Settings
+) -> None:
+    known = verified("known@acme.org")
+    come_by(Client(), "github")
+    cache.clear()
+    settings.ACCOUNTS_LIMITS |= {"signup": (100, 60), "new_accounts": (2, 24 * 3600)}
+    for address in ("new@acme.org", known.email):
+        answer = Client().post("/accounts/signup/", {"email": address, "password1": PASSWORD})
+        assert answer.headers["Location"] == "/accounts/confirm-email/"
+    for address in ("more@acme.org", known.email):
+        answer = Client().post("/accounts/signup/", {"email": address, "password1": PASSWORD})
+        assert answer.status_code == 429
+        assert "Too many new accounts" in answer.content.decode()
+    # Who has an account comes in by a provider as before.
+    assert come_by(Client(), "github").headers["Location"] == "/chat/"
+    providers.is_now("google", "stranger@gmail.com")
+    answer = come_by(Client(), "google")
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["Retry-After"]) <= 24 * 3600
+    assert "If you have an account, sign in." in answer.content.decode()
+    assert User.objects.count() == 3

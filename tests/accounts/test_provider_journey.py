@@ -1,7 +1,6 @@
 """Signing in by a provider at a real server that knows it by its environment alone."""
 
 import json
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,11 +19,10 @@ from websockets.typing import Origin, Subprotocol
 from tests.accounts.providers import DOORS, Providers
 from tests.conftest import environment_of_servers
 from tests.fakes.oauth_provider import CLIENT_ID, CLIENT_SECRET
+from tests.journeys.browser import ARGUMENTS, CHROMIUM
 from tests.journeys.conftest import empty_database
 from tests.servers import Servers, wait_until
 
-CHROMIUM = shutil.which("chromium")
-ARGUMENTS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 NOTICED_WITHIN_S = 1.0
 # A loaded machine may be slow without anything being wrong; what is promised is measured by bench.
 PATIENCE = 5

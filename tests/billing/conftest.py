@@ -7,12 +7,15 @@ from itertools import count
 import pytest
 from django.test import Client
 from django.utils import timezone
+from pytest_django import Settings
 
 from accounts.models import User
 from billing import services
 from billing.models import Grant
 from billing.selectors import forget_catalogue
 from billing.tiers import Tier
+from tests.billing.payments import Shop, shop_of
+from tests.fakes.stripe_server import Stripe, stripe_server
 
 MakeUser = Callable[[], User]
 MakeGrant = Callable[..., Grant]
@@ -100,3 +103,16 @@ def operator(boss: User) -> Client:
     client = Client()
     client.force_login(boss)
     return client
+
+
+@pytest.fixture(scope="session")
+def stripe_process() -> Iterator[Stripe]:
+    with stripe_server() as stripe:
+        yield stripe
+
+
+@pytest.fixture
+def shop(stripe_process: Stripe, settings: Settings, db: None) -> Shop:
+    """Early and mid are sold, by a payment provider that is as new."""
+    stripe_process.forget()
+    return shop_of(stripe_process, settings)

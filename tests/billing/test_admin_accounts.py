@@ -100,7 +100,7 @@ def test_nothing_without_a_reason_and_nothing_for_oneself(
 
 def test_enterprise_waits_for_a_second_person(operator: Client, user: User) -> None:
     shown = act(operator, user, "grant", kind="manual", tier="enterprise", days="")
-    assert "It counts once a second person has approved it." in shown
+    assert "It counts once a second person has approved it, within 7 days." in shown
     assert entitlements_of(user).tier is Tier.FREE
 
 

@@ -125,6 +125,6 @@ def test_limits_and_features_have_words() -> None:
     assert limit_words("concurrent_runs", 1) == "1 run at once"
     assert limit_words("session_idle_hours", 1) == "1 hour until an idle sign-in ends"
     assert limit_words("runs_month", 5000) == "5,000 runs a month"
-    assert limit_words("retention_days", None) == "unlimited days that events are kept"
+    assert limit_words("retention_days", None) == "unlimited days that events are kept at least"
     assert feature_words("custom_integrations") == "custom integrations"
     assert feature_words("api_access") == "API access"

@@ -38,29 +38,38 @@ def reserved(user: User, key: str, *, feature: str = "runs_month", amount: int =
     return True
 
 
-def consumed(user: User, key: str) -> bool:
+def consumed(user: User, key: str, *, amount: int = 1) -> bool:
     try:
-        services.consume(user=user, feature="runs_month", amount=1, key=key)
+        services.consume(user=user, feature="runs_month", amount=amount, key=key)
     except LimitReached:
         return False
     return True
 
 
-def test_exactly_a_thousand_of_6400_succeed(user: User) -> None:
-    def take_a_hundred(thread: int) -> int:
+@pytest.mark.parametrize(
+    ("threads", "amount"), [(16, 20), pytest.param(64, 1, marks=pytest.mark.chaos)]
+)
+def test_of_many_at_once_exactly_those_within_the_limit_succeed(
+    user: User, threads: int, amount: int
+) -> None:
+    allowed = 1000 // amount
+    each = 6400 // threads // amount
+
+    def take(thread: int) -> int:
         successes = 0
-        for n in range(100):
+        for n in range(each):
             key = f"{thread}-{n}"
-            successes += consumed(user, key) if n % 2 else reserved(user, key)
+            taking = consumed if n % 2 else reserved
+            successes += taking(user, key, amount=amount)
             if n % 5 == 4:
                 connections.close_all()  # 64 threads share fewer connections
         return successes
 
-    assert sum(map(int, map(str, in_threads(64, take_a_hundred)))) == 1000
+    assert sum(map(int, map(str, in_threads(threads, take)))) == allowed
     counter = UsageCounter.objects.get()
     assert (counter.used + counter.reserved, counter.limit) == (1000, 1000)
     assert min(counter.used, counter.reserved) > 0
-    assert Reservation.objects.count() == 1000
+    assert Reservation.objects.count() == allowed
 
 
 def test_one_key_used_by_many_at_once_is_taken_once(user: User) -> None:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from billing import plan
 from billing.entitlements import Entitlements, GrantKind, GrantSpan, entitlements
 from billing.overrides import ALLOWED, OverrideSpan
-from billing.plan import Meter, Usage
+from billing.plan import Meter, Offer, Usage
 from billing.tiers import Tier
 from tests.billing.test_catalogue import first_catalogue
 
@@ -57,11 +57,16 @@ def test_what_comes_next_names_all_that_differs() -> None:
 
 
 def test_the_comparison_marks_what_is_more_than_one_has() -> None:
-    columns = plan.columns(CATALOGUE, NOW)
+    offers = [
+        Offer(price=1, tier=Tier.EARLY, currency="usd", words="$50 a month", sold=True),
+        Offer(price=2, tier=Tier.MID, currency="usd", words="$100 a month", sold=False),
+        Offer(price=3, tier=Tier.MID, currency="usd", words="$1,000 a year", sold=True),
+    ]
+    columns = plan.columns(CATALOGUE, offers, NOW)
     assert [column.price for column in columns] == [
         "$0 a month",
         "$50 a month",
-        "$100 a month",
+        "$100 a month or $1,000 a year",
         "by agreement",
     ]
     rows = {row.title: row.cells for row in plan.rows(on(Tier.EARLY), columns)}
@@ -80,5 +85,5 @@ def test_the_comparison_marks_what_is_more_than_one_has() -> None:
 def test_what_is_not_counted_is_told_without_a_meter() -> None:
     assert plan.spans(on(Tier.FREE)) == (
         "2 hours until an idle sign-in ends",
-        "30 days that events are kept",
+        "30 days that events are kept at least",
     )

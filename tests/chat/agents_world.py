@@ -8,6 +8,7 @@ from pydantic_ai import Agent, AgentRun
 from pydantic_ai.messages import (
     ModelMessage,
     ModelMessagesTypeAdapter,
+    PartEndEvent,
     PartStartEvent,
     TextPart,
     ThinkingPart,
@@ -132,7 +133,7 @@ class World:
         match event:
             case PartStartEvent(part=TextPart(content=text)):
                 self.show(text)
-            case PartStartEvent(part=ThinkingPart(content=text)):
+            case PartEndEvent(part=ThinkingPart(content=text)):
                 self.thoughts.append(text)
 
     async def _note_progress(self, call_id: str, text: str) -> None:

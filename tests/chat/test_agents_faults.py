@@ -147,6 +147,7 @@ async def test_a_rate_limit_says_when_to_come_back(fake: FakeOpenAI) -> None:
         await World().run(build_agent(choice(fake)), "Hello")
 
     assert caught.value.retry_after_s == 17
+    assert caught.value.message.endswith("; try again in 17 s.")
 
 
 @pytest.mark.asyncio

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from accounts.models import User
@@ -17,6 +18,7 @@ from chat.runs import attempts, reaper, waiting
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import CallState, RunState
 from tests.chat.races import at_once
+from tests.chat.test_attempts import claim
 from tests.chat.test_turns import begun, claimed, post
 
 pytestmark = pytest.mark.django_db
@@ -132,6 +134,20 @@ def test_a_decision_waits_for_a_place_of_the_plan(user: User) -> None:
     assert begun(user) == [other]
     attempts.finish(claimed(other), status="completed", text="x", usage={})
     assert begun(user) == [run_id]
+
+
+def test_the_job_of_a_worker_thought_lost_takes_no_place_past_the_plan(user: User) -> None:
+    run_id = post(user, "c1").run_id
+    attempt = claimed(run_id)
+    Run.objects.update(lease_until=Now() - timedelta(seconds=1), job_id=None)
+    reaper.reap()
+    # It was only slow: its run waits now, and the reaper's job for it is still there.
+    assert ask(attempt) is None
+    other = claimed(post(user, "c2").run_id)
+    decide(user, run_id, "approve")
+    assert claim(run_id) is None
+    attempts.finish(other, status="completed", text="x", usage={})
+    assert claimed(run_id).attempt == 2
 
 
 def test_a_stop_while_it_waits_closes_everything_and_keeps_the_text(user: User) -> None:

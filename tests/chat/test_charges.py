@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from chat import approvals, services
+from chat.agents.fallback import Chain
 from chat.agents.models import REQUESTS_MAX, ModelChoice
 from chat.database import in_database
 from chat.models import Run, ToolCall
@@ -28,20 +29,21 @@ class Scene:
     fake: FakeOpenAI
 
     @property
-    def choice(self) -> ModelChoice:
-        return ModelChoice(name="fake", agent_name="fake", builtin=False, url=self.fake.url)
+    def chain(self) -> Chain:
+        fake = ModelChoice(name="fake", agent_name="fake", builtin=False, url=self.fake.url)
+        return Chain(choice=fake)
 
     def claimed(self) -> Attempt:
         return claimed(post(self.user).run_id)
 
     async def answered(self, *answers: Answer) -> None:
         self.fake.will(*answers)
-        await Runner(await in_database(self.claimed), self.choice).run()
+        await Runner(await in_database(self.claimed), self.chain).run()
 
     async def stopped(self, answer: Answer, *, chars: int) -> None:
         """Stop a run as a worker does, once that much of its text is there."""
         self.fake.will(answer)
-        running = Runner(await in_database(self.claimed), self.choice)
+        running = Runner(await in_database(self.claimed), self.chain)
         work = asyncio.create_task(running.run())
         while len(running.answer.text) < chars or not self.fake.requests:
             await asyncio.sleep(0.01)
@@ -85,7 +87,7 @@ async def cut_off_by_the_provider(scene: Scene) -> None:
 
 async def failed_on_our_side(scene: Scene) -> None:
     attempt = await in_database(scene.claimed)
-    await Runner(replace(attempt, history="no history"), scene.choice).run()
+    await Runner(replace(attempt, history="no history"), scene.chain).run()
 
 
 async def ran_out_of_time(scene: Scene) -> None:
@@ -113,7 +115,7 @@ async def resumed_and_completed(scene: Scene) -> None:
         return claimed(run_id)
 
     scene.fake.will(Say("Hello."))
-    await Runner(await in_database(lose_one), scene.choice).run()
+    await Runner(await in_database(lose_one), scene.chain).run()
 
 
 async def reached_a_limit(scene: Scene) -> None:
@@ -141,7 +143,7 @@ async def stopped_while_it_waited(scene: Scene) -> None:
         services.stop_run(user=scene.user, run_id=run_id)
         return claimed(run_id)
 
-    await Runner(await in_database(stop), scene.choice).run()
+    await Runner(await in_database(stop), scene.chain).run()
 
 
 Ending = Callable[[Scene], Awaitable[None]]

@@ -376,7 +376,7 @@ def run_model(make_user: Callable[[], User], *, examples: int, steps: int) -> No
 
 @pytest.mark.django_db(transaction=True)
 def test_whatever_happens_to_runs_their_invariants_hold(make_user: Callable[[], User]) -> None:
-    run_model(make_user, examples=16, steps=20)
+    run_model(make_user, examples=8, steps=20)
 
 
 @pytest.mark.chaos

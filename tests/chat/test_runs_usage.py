@@ -11,6 +11,7 @@ from pydantic_ai.messages import ModelMessage, ModelRequest, ModelResponse, Text
 from pydantic_ai.usage import RequestUsage
 
 from accounts.models import User
+from chat.agents.fallback import Chain
 from chat.agents.models import REQUESTS_MAX, ModelChoice
 from chat.database import in_database
 from chat.models import DailyUsage, Event, Run
@@ -82,9 +83,11 @@ def test_numbers_that_no_model_could_have_used_are_cut() -> None:
     assert usage.cost_usd is None
 
 
-def choice(fake: FakeOpenAI, silence_s: float = 30) -> ModelChoice:
-    return ModelChoice(
-        name="fake", agent_name="fake", builtin=False, url=fake.url, silence_s=silence_s
+def chain(fake: FakeOpenAI, silence_s: float = 30) -> Chain:
+    return Chain(
+        choice=ModelChoice(
+            name="fake", agent_name="fake", builtin=False, url=fake.url, silence_s=silence_s
+        )
     )
 
 
@@ -119,7 +122,7 @@ async def cut_off(runner: Runner, when: Any) -> None:
 async def test_each_step_of_a_model_tells_the_usage_so_far(user: User, fake: FakeOpenAI) -> None:
     fake.will(CallTool("calculate", {"expression": "6*7"}), Say("42."))
     attempt = await claim(user)
-    await Runner(attempt, choice(fake)).run()
+    await Runner(attempt, chain(fake)).run()
     steps = [one["usage"] for one in await in_database(told, attempt.run_id, "usage_updated")]
     assert [without_time(usage) for usage in steps] == [
         {"requests": 1, "input_tokens": 11, "output_tokens": 21, "unpriced_requests": 1},
@@ -137,7 +140,7 @@ async def test_each_step_of_a_model_tells_the_usage_so_far(user: User, fake: Fak
 async def test_the_built_in_assistant_uses_time_and_nothing_else(user: User) -> None:
     attempt = await claim(user)
     built_in = ModelChoice(name="built-in", agent_name="Netra", builtin=True)
-    await Runner(attempt, built_in).run()
+    await Runner(attempt, Chain(choice=built_in)).run()
     assert await in_database(told, attempt.run_id, "usage_updated") == []
     run = await in_database(Run.objects.get)
     assert run.state == RunState.COMPLETED
@@ -149,11 +152,11 @@ async def test_the_built_in_assistant_uses_time_and_nothing_else(user: User) -> 
 async def test_the_steps_of_a_lost_attempt_are_counted_once(user: User, fake: FakeOpenAI) -> None:
     fake.will(CallTool("calculate", {"expression": "6*7"}), FallSilent("It is "), Say("It is 42."))
     first = await claim(user)
-    await cut_off(Runner(first, choice(fake)), lambda: len(fake.requests) == 2)
+    await cut_off(Runner(first, chain(fake)), lambda: len(fake.requests) == 2)
     await in_database(lose, first.run_id)
     second = await in_database(claimed, first.run_id)
     assert without_time(second.usage)["requests"] == 1
-    await Runner(second, choice(fake)).run()
+    await Runner(second, chain(fake)).run()
     run = await in_database(Run.objects.get)
     assert (run.state, run.partial_text) == (RunState.COMPLETED, "It is 42.")
     # The step that was lost is paid for to the provider, but never told what it used.
@@ -172,7 +175,7 @@ async def test_a_request_that_is_stopped_counts_though_its_tokens_stay_unknown(
 ) -> None:
     fake.will(FallSilent("So far."))
     attempt = await claim(user)
-    runner = Runner(attempt, choice(fake))
+    runner = Runner(attempt, chain(fake))
     await cut_off(runner, lambda: runner.answer.text)
     await runner.finish("stopped")
     run = await in_database(Run.objects.get)
@@ -200,7 +203,7 @@ async def test_a_run_that_wants_more_than_it_may_ends_with_its_limit(
     answers, limit = LIMITS[case]
     fake.will(*answers, Say("never asked"))
     attempt = await claim(user)
-    await Runner(attempt, choice(fake)).run()
+    await Runner(attempt, chain(fake)).run()
     run = await in_database(Run.objects.get)
     assert run.error is not None
     assert (run.state, run.error["code"]) == (RunState.LIMIT, limit)
@@ -219,10 +222,10 @@ async def test_a_run_that_wants_more_than_it_may_ends_with_its_limit(
 async def test_the_limit_of_requests_holds_over_attempts(user: User, fake: FakeOpenAI) -> None:
     fake.will(*many_calls(REQUESTS_MAX - 1), FallSilent(""))
     first = await claim(user)
-    await cut_off(Runner(first, choice(fake)), lambda: len(fake.requests) == REQUESTS_MAX)
+    await cut_off(Runner(first, chain(fake)), lambda: len(fake.requests) == REQUESTS_MAX)
     await in_database(lose, first.run_id)
     second = await in_database(claimed, first.run_id)
     fake.will(CallTool("calculate", {"expression": "1+1"}, "last"), Say("never asked"))
-    await Runner(second, choice(fake)).run()
+    await Runner(second, chain(fake)).run()
     run = await in_database(Run.objects.get)
     assert (run.state, run.usage["requests"]) == (RunState.LIMIT, REQUESTS_MAX)

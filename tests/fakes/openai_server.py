@@ -10,6 +10,9 @@ are kept as they came, and faults happen on the socket. Usable from any thread o
 
 Several conversations at a time have scripts of their own: `fake.will(Say("Hi"), to="greeting")`
 answers the requests whose last question has that word in it.
+
+A request for a thread's title is none of a conversation: it is answered with `fake.title`, whatever
+the script says, and kept in `fake.asides`.
 """
 
 import asyncio
@@ -22,6 +25,8 @@ from dataclasses import dataclass, field
 from typing import Any, Self
 
 START_S = 5.0
+# What the instructions say to a model that is asked for a title.
+ASIDE = "title of a conversation"
 
 
 @dataclass(frozen=True)
@@ -90,6 +95,13 @@ class Request:
     body: Mapping[str, Any]
 
     @property
+    def is_aside(self) -> bool:
+        """Whether it asks for a title: told in the first message here, beside them elsewhere."""
+        first: Mapping[str, Any] = next(iter(self.body.get("messages", ())), {})
+        told = self.body.get("system") or first.get("content", "")
+        return ASIDE in str(told)
+
+    @property
     def question(self) -> str:
         """The last thing that the user said."""
         messages = self.body.get("messages", ())
@@ -102,6 +114,8 @@ class FakeOpenAI:
 
     def __init__(self) -> None:
         self.requests: list[Request] = []
+        self.asides: list[Request] = []
+        self.title = ""
         self.client_left = threading.Event()
         # By the word in the question that they are for; those for any question have none.
         self._answers: defaultdict[str, deque[Answer]] = defaultdict(deque)
@@ -165,7 +179,7 @@ class FakeOpenAI:
         self._tasks.add(task)
         try:
             while (request := await _read_request(reader)) is not None:
-                self.requests.append(request)
+                (self.asides if request.is_aside else self.requests).append(request)
                 if not await self._answer(request, reader, writer):
                     break
         except (ConnectionError, asyncio.CancelledError):
@@ -180,23 +194,69 @@ class FakeOpenAI:
         self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter
     ) -> bool:
         """Answer one request; False when the connection ends with it."""
-        answers = self._script_of(request)
-        if not answers:
-            await _send_error(writer, Refuse(500, "the script has no more answers"))
-            return True
-        answer = answers.popleft()
+        answer = self._answer_to(request)
         if isinstance(answer, Refuse):
-            await _send_error(writer, answer)
+            await _send_error(writer, answer, self.error_body(answer))
             return True
         model = str(request.body.get("model", ""))
         left = asyncio.create_task(self._note_leaving(request, reader))
         try:
-            await _send_stream(writer, answer, model, left)
+            await self._send_stream(writer, answer, model, left)
         finally:
             left.cancel()
             # Until it has ended it still reads, and the next request of this connection could not.
             await asyncio.wait({left})
         return isinstance(answer, Say | CallTool)
+
+    def _answer_to(self, request: Request) -> Answer:
+        if request.is_aside:
+            return Say(self.title)
+        answers = self._script_of(request)
+        return answers.popleft() if answers else Refuse(500, "the script has no more answers")
+
+    def error_body(self, answer: Refuse) -> Mapping[str, object]:
+        error = {"message": answer.message, "type": answer.kind, "param": None, "code": answer.code}
+        return {"error": error}
+
+    def frames(self, answer: Answer, model: str) -> Iterator[str]:
+        """The server-sent events of an answer, but those that end it."""
+        for event in _events(answer, model):
+            yield f"data: {event}\n\n"
+
+    def last_frame(self) -> str:
+        return "data: [DONE]\n\n"
+
+    def broken_frame(self) -> str:
+        return 'data: {"choices": [{"delta"\n\n'
+
+    async def _send_stream(
+        self,
+        writer: asyncio.StreamWriter,
+        answer: Answer,
+        model: str,
+        left: asyncio.Task[None],
+    ) -> None:
+        writer.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n"
+            b"Transfer-Encoding: chunked\r\n\r\n"
+        )
+        pause_s = answer.pause_s if isinstance(answer, Say) else 0
+        for frame in self.frames(answer, model):
+            await _send_chunk(writer, frame)
+            if pause_s:
+                await asyncio.sleep(pause_s)
+        match answer:
+            case Cut():
+                return
+            case FallSilent():
+                await left
+            case Garble():
+                await _send_chunk(writer, self.broken_frame())
+                writer.write(b"0\r\n\r\n")
+            case _:
+                await _send_chunk(writer, self.last_frame())
+                writer.write(b"0\r\n\r\n")
+        await writer.drain()
 
     def _script_of(self, request: Request) -> deque[Answer]:
         open_scripts = (word for word, answers in self._answers.items() if answers)
@@ -226,40 +286,16 @@ async def _read_request(reader: asyncio.StreamReader) -> Request | None:
     return Request(path=first.split()[1], headers=headers, body=json.loads(body or b"{}"))
 
 
-async def _send_error(writer: asyncio.StreamWriter, answer: Refuse) -> None:
-    error = {"message": answer.message, "type": answer.kind, "param": None, "code": answer.code}
-    body = json.dumps({"error": error}).encode()
+async def _send_error(
+    writer: asyncio.StreamWriter, answer: Refuse, error: Mapping[str, object]
+) -> None:
+    body = json.dumps(error).encode()
     extra = "".join(f"{name}: {value}\r\n" for name, value in answer.headers.items())
     writer.write(
         f"HTTP/1.1 {answer.status} Error\r\nContent-Type: application/json\r\n{extra}"
         f"Content-Length: {len(body)}\r\n\r\n".encode()
         + body
     )
-    await writer.drain()
-
-
-async def _send_stream(
-    writer: asyncio.StreamWriter, answer: Answer, model: str, left: asyncio.Task[None]
-) -> None:
-    writer.write(
-        b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n"
-    )
-    pause_s = answer.pause_s if isinstance(answer, Say) else 0
-    for event in _events(answer, model):
-        await _send_chunk(writer, f"data: {event}\n\n")
-        if pause_s:
-            await asyncio.sleep(pause_s)
-    match answer:
-        case Cut():
-            return
-        case FallSilent():
-            await left
-        case Garble():
-            await _send_chunk(writer, 'data: {"choices": [{"delta"\n\n')
-            writer.write(b"0\r\n\r\n")
-        case _:
-            await _send_chunk(writer, "data: [DONE]\n\n")
-            writer.write(b"0\r\n\r\n")
     await writer.drain()
 
 
@@ -275,13 +311,13 @@ def _events(answer: Answer, model: str) -> Iterator[str]:
         case Say(text, thinking, _, finish, cached_tokens):
             if thinking:
                 yield _chunk(model, {"reasoning_content": thinking})
-            for piece in _pieces(text):
+            for piece in pieces(text):
                 yield _chunk(model, {"content": piece})
             if finish is not None:
                 yield _chunk(model, {}, finish=finish)
                 yield _usage(model, len(text), cached_tokens)
         case CallTool(name, arguments, call_id, text):
-            for piece in _pieces(text):
+            for piece in pieces(text):
                 yield _chunk(model, {"content": piece})
             spelled = arguments if isinstance(arguments, str) else json.dumps(arguments)
             half = len(spelled) // 2
@@ -290,11 +326,11 @@ def _events(answer: Answer, model: str) -> Iterator[str]:
             yield _chunk(model, {}, finish="tool_calls")
             yield _usage(model, len(spelled))
         case Cut(text) | Garble(text) | FallSilent(text):
-            for piece in _pieces(text):
+            for piece in pieces(text):
                 yield _chunk(model, {"content": piece})
 
 
-def _pieces(text: str) -> Iterator[str]:
+def pieces(text: str) -> Iterator[str]:
     for start in range(0, len(text), 5):
         yield text[start : start + 5]
 

@@ -22,9 +22,10 @@ from playwright.async_api import (
 
 from tests.servers import Servers
 
-CHROMIUM = shutil.which("chromium")
+# The same engine without a window: a page costs it half.
+CHROMIUM = shutil.which("chromium-headless-shell") or shutil.which("chromium")
 # All browser journeys share one event loop, since they share one browser. `django_db` makes sure of
-# the test database; what the servers write there stays until the module's fixture empties it.
+# the test database; what the servers write there stays until the site closes.
 BROWSER_JOURNEY = [
     pytest.mark.browser,
     pytest.mark.django_db,

@@ -12,8 +12,6 @@ from tests.servers import Servers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.asyncio]
 
-VARIABLES = {"NETRA_ASSISTANT_TOKENS_PER_S": "0"}
-
 
 async def demonstrated(client: ChatClient) -> tuple[Ack, str]:
     """A demonstration under way, and its run."""

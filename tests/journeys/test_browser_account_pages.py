@@ -19,13 +19,31 @@ from tests.journeys.test_browser_accounts import fill, sign_in
 pytestmark = BROWSER_JOURNEY
 
 PHONE: Any = {"width": 390, "height": 844}
-PAGES: Final = ("email", "password/change", "3rdparty", "2fa", "sessions", "export", "delete")
+PAGES: Final = (
+    "email", "password/change", "3rdparty", "2fa", "sessions", "tokens", "security", "export",
+    "delete",
+)  # fmt: skip
 Newcomer = Callable[[str], Awaitable[Person]]
 
 
 def code(secret: str, *, later: int = 0) -> str:
     """What the app shows now, or some steps of half a minute later."""
     return str(format_hotp_value(hotp_value(secret, int(time.time()) // 30 + later)))
+
+
+async def keep_passkeys(tab: Tab) -> None:
+    """Give the tab a device that makes and uses passkeys without asking anybody."""
+    devtools = await tab.page.context.new_cdp_session(tab.page)
+    await devtools.send("WebAuthn.enable")
+    options = {
+        "protocol": "ctap2",
+        "transport": "internal",
+        "hasResidentKey": True,
+        "hasUserVerification": True,
+        "isUserVerified": True,
+        "automaticPresenceSimulation": True,
+    }
+    await devtools.send("WebAuthn.addVirtualAuthenticator", {"options": options})
 
 
 async def menu(tab: Tab, name: str) -> None:
@@ -63,9 +81,9 @@ async def test_two_factor_is_set_up_and_asked_for(
     secret = await tab.page.locator("code.secret").inner_text()
     await fill(tab, Authenticator_code=code(secret))
     await tab.button("Turn on").click()
-    codes = await tab.page.get_by_role("list", name="Unused codes").get_by_role("listitem").all()
-    assert len(codes) == 10
-    recovery = await codes[0].inner_text()
+    codes = tab.page.get_by_role("list", name="Unused codes").get_by_role("listitem")
+    await expect(codes).to_have_count(10)
+    recovery = await codes.first.inner_text()
     assert "asks for a code" in site.mail.newest_to(person.email, about="two-factor").text
 
     other = await visits.open()
@@ -76,6 +94,56 @@ async def test_two_factor_is_set_up_and_asked_for(
         await fill(other, Code=answer)
         await other.button("Sign in").click()
         await other.expect_status("ready")
+
+
+async def test_a_passkey_is_made_named_used_and_removed(visits: Visits, newcomer: Newcomer) -> None:
+    person = await newcomer("hamilton")
+    tab = await visits.open(viewport=PHONE)
+    await keep_passkeys(tab)
+    place = f"http://localhost:{visits.servers.port}/accounts"
+    await tab.page.goto(f"{place}/login/")
+    await sign_in(tab, person.email, person.password)
+    await tab.expect_status("ready")
+    await tab.page.goto(f"{place}/2fa/")
+    await tab.page.get_by_role("link", name="Add a passkey").click()
+    await fill(tab, Name="My phone")
+    await tab.button("Make the passkey").click()
+    await expect(tab.page.get_by_role("heading", name="Recovery codes")).to_be_visible()
+    await tab.page.get_by_role("link", name="Done").click()
+    await tab.page.get_by_role("link", name="Rename My phone").click()
+    await fill(tab, Name="Old phone")
+    await tab.button("Save").click()
+    await expect(tab.page.get_by_role("list", name="Passkeys")).to_contain_text("Old phone")
+    found = await violations(tab)
+
+    for ask_password in (False, True):
+        await tab.page.context.clear_cookies()
+        await tab.page.goto(f"{place}/login/")
+        if ask_password:
+            await sign_in(tab, person.email, person.password)
+            await tab.button("Use a passkey").click()
+        else:
+            await tab.button("Sign in with a passkey").click()
+        await tab.expect_status("ready")
+
+    await tab.page.goto(f"{place}/2fa/")
+    await tab.page.get_by_role("link", name="Add a passkey").click()
+    await tab.button("Make the passkey").click()
+    await expect(tab.page.get_by_text("has a passkey for your account already")).to_be_visible()
+    found += await violations(tab)
+    await tab.page.goto(f"{place}/2fa/")
+    await tab.page.get_by_role("link", name="Remove Old phone").click()
+    await tab.button("Remove").click()
+    await expect(tab.page.get_by_text("The passkey is removed")).to_be_visible()
+    await expect(tab.page.get_by_role("list", name="Passkeys")).to_have_count(0)
+    assert found == []
+
+
+async def test_at_a_numeric_address_a_passkey_says_where_to_go(visits: Visits) -> None:
+    tab = await visits.open()
+    await tab.go("/accounts/login/")
+    await tab.button("Sign in with a passkey").click()
+    await expect(tab.page.get_by_text(f"http://localhost:{visits.servers.port}")).to_be_visible()
 
 
 async def test_all_data_is_exported_and_then_the_account_deleted(
@@ -115,7 +183,7 @@ async def test_every_page_fits_a_phone_and_axe_finds_nothing_serious(
     person = await newcomer(f"meitner-{scheme}")
     tab = await visits.open(person.cookie(visits.servers), viewport=PHONE, color_scheme=scheme)
     found = []
-    for place in (*PAGES, "2fa/app/on"):
+    for place in (*PAGES, "2fa/app/on", "2fa/passkeys/add"):
         await tab.go(f"/accounts/{place}/")
         assert await tab.page.evaluate("document.documentElement.scrollWidth") == PHONE["width"]
         current = tab.page.get_by_role("navigation", name="Account").locator("[aria-current=page]")

@@ -11,11 +11,12 @@ from billing.selectors import entitlements_of
 from chat.database import in_database
 from netra.client import ChatConnection
 from tests.journeys.browser import BROWSER_JOURNEY, NO_SERVER, Visits
-from tests.journeys.conftest import Person
+from tests.journeys.conftest import STEADY, Person
 from tests.journeys.test_browser_chat import expect_stored
 from tests.journeys.test_browser_faults import ask_at_length, roles_of
 
 pytestmark = BROWSER_JOURNEY
+VARIABLES = STEADY
 
 
 async def test_a_page_whose_network_was_away_wakes_and_misses_nothing(

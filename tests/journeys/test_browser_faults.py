@@ -9,10 +9,11 @@ from playwright.async_api import WebSocketRoute, expect
 from chat.database import in_database
 from chat.models import Message
 from tests.journeys.browser import BROWSER_JOURNEY, NO_SERVER, Tab, Visits
-from tests.journeys.conftest import Person
+from tests.journeys.conftest import STEADY, Person
 from tests.journeys.test_browser_chat import QUESTION, expect_stored, first_rows
 
 pytestmark = BROWSER_JOURNEY
+VARIABLES = STEADY
 
 # Longer than a page needs to draw, so that no state between is skipped.
 SETUP_HELD_S = 0.5

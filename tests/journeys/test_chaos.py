@@ -151,11 +151,6 @@ def people(make_person: Callable[[str], Person]) -> list[Person]:
     return [make_person(f"person{number}") for number in range(PEOPLE)]
 
 
-@pytest.mark.asyncio
-async def test_a_few_bad_seconds_lose_nothing(servers: Servers, people: list[Person]) -> None:
-    await endure(servers, people, seconds=10, seed=1)
-
-
 @pytest.mark.chaos
 @pytest.mark.asyncio
 async def test_a_bad_minute_loses_nothing(servers: Servers, people: list[Person]) -> None:

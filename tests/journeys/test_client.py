@@ -14,7 +14,6 @@ from tests.servers import Servers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.asyncio]
 
-VARIABLES = {"NETRA_ASSISTANT_TOKENS_PER_S": "0"}
 QUESTION = "What is 18.5% of 12,480?"
 
 

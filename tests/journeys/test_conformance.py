@@ -12,13 +12,13 @@ from conformance.checks import CHECKS
 from conformance.subject import Person as Account
 from conformance.subject import Subject
 from tests.fakes.chat_server import Frame, chat_server
-from tests.journeys.conftest import Person
+from tests.journeys.conftest import STEADY, Person
 from tests.journeys.transcript import EXPORT
 from tests.netra.client_world import WELCOME, ready
 from tests.servers import Servers
 
-# Answers in about a second, so that a second reader comes in their middle.
-VARIABLES = {"NETRA_ASSISTANT_TOKENS_PER_S": "150"}
+# A second reader comes in the middle of an answer.
+VARIABLES = STEADY
 
 # Its WebSocket library drops the connection where it should close it.
 DAPHNE_FAILS = ["malformed.frame_above_a_mebibyte"]

@@ -5,6 +5,8 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
+from typing import Final
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -19,9 +21,11 @@ from netra.client.thread import Thread
 from tests.chat.sockets import session_of
 from tests.journeys.conftest import UNHURRIED, Person, new_person
 from tests.journeys.transcript import EXPORT
-from tests.servers import Servers
+from tests.servers import Servers, wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.asyncio]
+pytestmark = pytest.mark.asyncio
+# No process that another journey killed is about: it would be waited for in vain.
+VARIABLES = UNHURRIED
 
 ENDS_WITHIN_S = 120
 
@@ -64,7 +68,7 @@ async def readers(servers: Servers, *, people: int, each: int) -> AsyncIterator[
     async with AsyncExitStack() as stack:
         made: list[Reader] = []
         for number in range(people):
-            cookie = await in_database(cookie_of_a_payer, f"payer{number}")
+            cookie = await in_database(cookie_of_a_payer, f"payer{people}-{number}")
             mine = [
                 await stack.enter_async_context(ChatClient(servers.base_url, cookie=cookie))
                 for _ in range(each)
@@ -95,6 +99,71 @@ async def deploy(servers: Servers) -> None:
         await asyncio.to_thread(start)
 
 
+def drain(*arguments: str) -> None:
+    call_command("drain", *arguments, verbosity=0)
+
+
+# daphne cannot send 1012.
+CODES: Final = {"uvicorn": 1012, "daphne": 4012}
+
+
+@asynccontextmanager
+async def beside(servers: Servers, server: str) -> AsyncIterator[Servers]:
+    """Another web process before the same worker."""
+    other = Servers(servers.environment | {"NETRA_SERVER": server})
+    try:
+        await asyncio.to_thread(other.start_web)
+        yield other
+    finally:
+        other.stop()
+
+
+async def expect_drain(opened: ChatConnection, code: int) -> None:
+    assert (await opened.until("drain"))["reconnect_after_ms"] >= 0
+    await expect_closed(opened, code)
+
+
+async def expect_closed(opened: ChatConnection, code: int) -> None:
+    with pytest.raises(Closed) as closed:
+        await opened.until("ready")
+    assert closed.value.code == code
+
+
+@pytest.mark.django_db
+async def test_a_drained_process_sends_everybody_away_until_told_otherwise(
+    shared: Servers, visitor: Person
+) -> None:
+    cookie = await asyncio.to_thread(visitor.cookie, shared)
+    async with AsyncExitStack() as stack, beside(shared, "daphne") as daphne:
+        webs = ((shared, CODES["uvicorn"]), (daphne, CODES["daphne"]))
+
+        async def open_at(servers: Servers) -> ChatConnection:
+            opening = ChatConnection.open(servers.base_url, cookie=cookie)
+            return await stack.enter_async_context(opening)
+
+        expected = []
+        for servers, code in webs:
+            opened = await open_at(servers)
+            await opened.until("ready")
+            expected.append(expect_drain(opened, code))
+        await asyncio.gather(in_database(drain, "--within", "20"), *expected)
+        for servers, code in webs:
+            assert not await asyncio.to_thread(servers.answers, "/health/ready")
+            await expect_closed(await open_at(servers), code)
+        await in_database(drain, "--cancel")
+        for servers, _code in webs:
+            await asyncio.to_thread(wait_until, partial(servers.answers, "/health/ready"))
+            await (await open_at(servers)).until("ready")
+
+
+@pytest.mark.django_db
+async def test_a_process_that_is_not_there_cannot_be_drained(shared: Servers) -> None:
+    known = await in_database(Node.objects.count)
+    with pytest.raises(CommandError, match="no web process beats under the name nobody"):
+        await in_database(drain, "nobody")
+    assert await in_database(Node.objects.count) == known
+
+
 async def deployed_under(servers: Servers, *, people: int, each: int) -> None:
     await asyncio.to_thread(lambda: servers.start(**UNHURRIED))
     async with readers(servers, people=people, each=each) as made:
@@ -109,45 +178,14 @@ async def deployed_under(servers: Servers, *, people: int, each: int) -> None:
             await in_database(assert_all_of_it, one)
 
 
+@pytest.mark.django_db(transaction=True)
 async def test_a_deploy_under_streaming_sockets_loses_nothing(servers: Servers) -> None:
     await deployed_under(servers, people=4, each=5)
 
 
 @pytest.mark.chaos
+@pytest.mark.django_db(transaction=True)
 async def test_a_deploy_under_two_hundred_streaming_sockets_loses_nothing(
     servers: Servers,
 ) -> None:
     await deployed_under(servers, people=20, each=10)
-
-
-def drain(*arguments: str) -> None:
-    call_command("drain", *arguments, verbosity=0)
-
-
-# daphne cannot send 1012.
-@pytest.mark.parametrize(("server", "code"), [("uvicorn", 1012), ("daphne", 4012)])
-async def test_a_drained_process_sends_everybody_away_until_told_otherwise(
-    servers: Servers, person: Person, server: str, code: int
-) -> None:
-    await asyncio.to_thread(lambda: servers.start(NETRA_SERVER=server))
-    cookie = await asyncio.to_thread(person.cookie, servers)
-    async with ChatConnection.open(servers.base_url, cookie=cookie) as socket:
-        await socket.until("ready")
-        draining = asyncio.create_task(in_database(drain, "--within", "20"))
-        assert (await socket.until("drain"))["reconnect_after_ms"] >= 0
-        with pytest.raises(Closed) as closed:
-            await socket.until("nothing")
-        assert closed.value.code == code
-        await draining
-    assert not await asyncio.to_thread(servers.answers, "/health/ready")
-    async with ChatConnection.open(servers.base_url, cookie=cookie) as late:
-        with pytest.raises(Closed) as closed:
-            await late.until("ready")
-        assert closed.value.code == code
-    await in_database(drain, "--cancel")
-    await asyncio.sleep(1.5)
-    async with ChatConnection.open(servers.base_url, cookie=cookie) as again:
-        await again.until("ready")
-    with pytest.raises(CommandError, match="no web process beats under the name nobody"):
-        await in_database(drain, "nobody")
-    assert await in_database(Node.objects.count) == 1

@@ -20,7 +20,6 @@ from tests.servers import Servers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.asyncio]
 
-VARIABLES: dict[str, str] = {}
 FRAMES = 10_000
 SECRET = "what-only-ada-may-read"
 FIELDS = (

@@ -1,11 +1,12 @@
 """In the middle of an answer: others come in, it is stopped, and the processes behind it die."""
 
 import pytest
+from django.db import connection
 
 from chat.database import in_database
 from chat.models import Run
 from netra.client import ChatConnection, Closed
-from tests.journeys.conftest import UNHURRIED, Person
+from tests.journeys.conftest import STEADY, Person
 from tests.journeys.transcript import (
     EXPORT,
     Transcript,
@@ -20,8 +21,7 @@ from tests.servers import Servers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.asyncio]
 
-# Of the servers that all journeys here share; who breaks one starts it again.
-VARIABLES = UNHURRIED
+VARIABLES = STEADY
 
 
 async def test_a_second_reader_in_mid_answer_gets_all_of_it(
@@ -101,6 +101,25 @@ async def test_a_killed_worker_is_replaced_and_nothing_is_said_twice(
     assert_text_is_whole(transcript, run_id)
     run = await in_database(lambda: Run.objects.get(public_id=run_id))
     assert run.attempt == 2
+
+
+async def test_a_worker_that_was_given_up_comes_back_by_itself(
+    shared: Servers, visitor: Person
+) -> None:
+    # As for one that was frozen for so long that another worker struck it off.
+    await in_database(forget_workers)
+    async with ChatConnection.open(shared.base_url, cookie=visitor.cookie(shared)) as socket:
+        await socket.until("ready")
+        transcript, run_id = await ask(socket, "What is 6 * 7?")
+        completed = await follow(socket, transcript, "agent_completed")
+    assert completed["data"]["status"] == "completed"
+    assert "42" in assert_text_is_whole(transcript, run_id, streamed=False)
+    assert shared.all_run()
+
+
+def forget_workers() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_workers")
 
 
 async def test_a_killed_web_process_loses_nothing(shared: Servers, visitor: Person) -> None:

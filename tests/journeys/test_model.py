@@ -1,15 +1,21 @@
 """A connected model on the real path: its text, its tools, its faults, and Stop."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 
 import pytest
 from playwright.async_api import Browser, expect
+from pytest_django import DjangoDbBlocker
 
+from accounts.models import User
+from chat.database import in_database
+from chat.model_rows import AgentModel
 from netra.client import ChatConnection
+from netra.sealed import seal
+from tests.fakes.anthropic_server import FakeAnthropic
 from tests.fakes.openai_server import CallTool, FakeOpenAI, Refuse, Say
 from tests.journeys.browser import Visits
-from tests.journeys.conftest import Person
+from tests.journeys.conftest import Person, servers_of_a_module
 from tests.journeys.transcript import (
     Transcript,
     ask,
@@ -20,21 +26,43 @@ from tests.journeys.transcript import (
 )
 from tests.servers import Servers
 
+pytestmark = pytest.mark.django_db
+
 KEY = "sk-secret-of-the-journey"
 
 
-@pytest.fixture
-def fake() -> Iterator[FakeOpenAI]:
+@pytest.fixture(scope="module")
+def provider() -> Iterator[FakeOpenAI]:
     with FakeOpenAI() as server:
         yield server
 
 
+@pytest.fixture
+def fake(provider: FakeOpenAI) -> FakeOpenAI:
+    """The provider of all journeys here; it has been asked nothing yet."""
+    provider.requests.clear()
+    return provider
+
+
+@pytest.fixture(scope="module")
+def shared(
+    provider: FakeOpenAI, django_db_setup: None, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Servers]:
+    variables = {
+        "NETRA_MODEL_URL": provider.url,
+        "NETRA_MODEL_NAME": "fake-model",
+        "NETRA_MODEL_KEY": KEY,
+        "NETRA_PRIVATE_HOSTS": "127.0.0.1",
+    }
+    with servers_of_a_module(django_db_blocker, **variables) as servers:
+        yield servers
+
+
 @pytest.mark.asyncio
 async def test_a_connected_model_answers_fails_stops_and_answers_again(
-    servers: Servers, person: Person, fake: FakeOpenAI
+    shared: Servers, visitor: Person, fake: FakeOpenAI
 ) -> None:
-    servers.start(NETRA_MODEL_URL=fake.url, NETRA_MODEL_NAME="fake-model", NETRA_MODEL_KEY=KEY)
-    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
+    async with ChatConnection.open(shared.base_url, cookie=visitor.cookie(shared)) as socket:
         await socket.until("ready")
 
         fake.will(CallTool("calculate", {"expression": "6*7"}), Say("It is 42. 😀"))
@@ -96,10 +124,9 @@ async def two_calls_under_one_id_are_two(
 
 @pytest.mark.asyncio
 async def test_what_a_model_uses_is_told_by_step_run_day_and_month(
-    servers: Servers, person: Person, fake: FakeOpenAI
+    shared: Servers, visitor: Person, fake: FakeOpenAI
 ) -> None:
-    servers.start(NETRA_MODEL_URL=fake.url, NETRA_MODEL_NAME="fake-model", NETRA_MODEL_KEY=KEY)
-    async with ChatConnection.open(servers.base_url, cookie=person.cookie(servers)) as socket:
+    async with ChatConnection.open(shared.base_url, cookie=visitor.cookie(shared)) as socket:
         await socket.until("ready")
 
         fake.will(CallTool("calculate", {"expression": "6*7"}), Say("It is 42.", cached_tokens=5))
@@ -140,12 +167,11 @@ async def test_what_a_model_uses_is_told_by_step_run_day_and_month(
 @pytest.mark.browser
 @pytest.mark.asyncio(loop_scope="session")
 async def test_a_failed_answer_is_tried_again_without_repeating_the_question(
-    servers: Servers, person: Person, fake: FakeOpenAI, browser: Browser
+    shared: Servers, visitor: Person, fake: FakeOpenAI, browser: Browser
 ) -> None:
-    servers.start(NETRA_MODEL_URL=fake.url, NETRA_MODEL_NAME="fake-model", NETRA_MODEL_KEY=KEY)
-    visits = Visits(browser, servers)
+    visits = Visits(browser, shared)
     try:
-        tab = await visits.open(person.cookie(servers))
+        tab = await visits.open(visitor.cookie(shared))
         await tab.chat()
         fake.will(Refuse(500))
         await tab.message.fill("What is the capital of France?")
@@ -167,3 +193,68 @@ async def test_a_failed_answer_is_tried_again_without_repeating_the_question(
         await expect(conversation.get_by_role("article", name="You")).to_have_count(1)
     finally:
         await visits.close()
+
+
+def connect(fake: FakeOpenAI, name: str, protocol: str, **more: object) -> AgentModel:
+    return AgentModel.objects.create(
+        name=name,
+        protocol=protocol,
+        url=fake.url,
+        model_id=name.lower(),
+        sealed_key=seal(KEY),
+        **more,
+    )
+
+
+@pytest.mark.browser
+@pytest.mark.asyncio(loop_scope="session")
+async def test_models_are_tried_by_an_operator_chosen_by_a_user_and_stand_in(
+    shared: Servers,
+    newcomer: Callable[[str], Awaitable[Person]],
+    fake: FakeOpenAI,
+    browser: Browser,
+) -> None:
+    person, operator = await newcomer("ada"), await newcomer("root")
+    operators = User.objects.filter(pk=operator.user.pk)
+    await in_database(operators.update, is_staff=True, is_superuser=True)
+    visits = Visits(browser, shared)
+    with FakeAnthropic() as other:
+        fast = await in_database(connect, fake, "Fast", "openai", is_default=True)
+        await in_database(connect, other, "Wise", "anthropic")
+        try:
+            desk = await visits.open(operator.cookie(shared))
+            fake.will(Say("I am ready."))
+            await desk.go(f"/admin/chat/agentmodel/{fast.pk}/change/")
+            await desk.page.get_by_role("button", name="Test what is saved").click()
+            await expect(desk.page.locator(".messagelist")).to_contain_text("“I am ready.”")
+            assert fake.requests.pop().headers["authorization"] == f"Bearer {KEY}"
+
+            tab = await visits.open(person.cookie(shared))
+            await tab.chat()
+            model = tab.page.get_by_role("combobox", name="Model")
+            conversation = tab.page.get_by_role("region", name="Conversation")
+            await model.select_option("Wise")
+            other.title = "Trees in Winter"
+            other.will(Say("They sleep.", thinking="Let me think."))
+            await tab.message.fill("What do trees do in winter?")
+            await tab.message.press("Enter")
+            await expect(conversation).to_contain_text("They sleep.")
+            await expect(tab.page.get_by_role("heading", name="Trees in Winter")).to_be_visible()
+
+            await tab.page.reload()
+            await expect(conversation).to_contain_text("They sleep.")
+            assert await model.locator("option:checked").text_content() == "Wise"
+            other.will(Refuse(529))
+            fake.will(Say("It is I who answers."))
+            await tab.message.fill("And in spring?")
+            await tab.message.press("Enter")
+            await expect(conversation).to_contain_text("It is I who answers.")
+            meta = conversation.get_by_role("article").last
+            await expect(meta).to_contain_text("fast · ")
+            thoughts = conversation.get_by_text("Asking Fast instead.")
+            await expect(thoughts).to_have_count(1)
+            assert (len(other.requests), len(fake.requests)) == (2, 1)
+            assert tab.faults == []
+        finally:
+            await visits.close()
+            await in_database(AgentModel.objects.all().delete)

@@ -11,7 +11,6 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.db import connection
 
 from chat.database import in_database
 from chat.models import Message
@@ -91,24 +90,6 @@ async def endure(fake: FakeOpenAI, folder: Path, *, for_s: float) -> None:
         async with Scene.set(environment, fake, folder) as scene:
             await without_database(scene, database, for_s=for_s)
             await assert_all_is_well(scene)
-
-
-@pytest.mark.django_db(transaction=True)
-@pytest.mark.asyncio
-async def test_a_worker_that_was_given_up_comes_back_by_itself(
-    fake: FakeOpenAI, tmp_path: Path
-) -> None:
-    async with Scene.set(environment_of_servers(), fake, tmp_path) as scene:
-        # As for one that was frozen for so long that another worker struck it off.
-        await in_database(forget_workers)
-        story = await scene.tell(await in_database(new_person, "ada"), "hello", [Say("Hello.")])
-        await scene.until(partial(story.has, "agent_completed"), "the answer")
-        assert scene.workers.alive() == 1
-
-
-def forget_workers() -> None:
-    with connection.cursor() as cursor:
-        cursor.execute("DELETE FROM procrastinate_workers")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -13,6 +13,7 @@ from billing.models import TierLimit
 from chat.database import in_database
 from chat.models import Event, Message, Run, Thread
 from netra import env
+from tests.chat.run_invariants import Seen, assert_all
 from tests.fakes.bell_proxy import BellProxy
 from tests.fakes.fault_proxy import FaultProxy
 from tests.fakes.openai_server import Answer, CallTool, FakeOpenAI, Say
@@ -147,6 +148,12 @@ async def endure(
         theirs = asked[first] + asked[first + 1]
         print(sight.seq, sight.snapshot_seq, Counter(status for status, _ in sight.runs.values()))
         await in_database(assert_is_the_log, sight, theirs)
+    await in_database(assert_runs_hold, people)
+
+
+def assert_runs_hold(people: list[Person]) -> None:
+    """Each run has one end, its tools were called once, and it was charged once."""
+    assert_all(Seen.of([person.user for person in people]))
 
 
 async def chat_through(stage: Scene, clients: list[Resuming], plan: Plan) -> list[list[str]]:

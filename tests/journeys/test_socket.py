@@ -26,9 +26,6 @@ from tests.servers import Servers
 
 pytestmark = [pytest.mark.django_db, pytest.mark.asyncio]
 
-# Of the servers that all journeys here share; who breaks one starts it again.
-VARIABLES = {"NETRA_ASSISTANT_TOKENS_PER_S": "0"}
-
 
 async def test_an_export_is_answered_with_true_numbers(shared: Servers, visitor: Person) -> None:
     async with ChatConnection.open(shared.base_url, cookie=visitor.cookie(shared)) as socket:

@@ -86,3 +86,9 @@ test("files are named by their ids, and only where there are any", () => {
     mode: "queue",
   });
 });
+
+test("a frame names a model only where another one was chosen", () => {
+  assert.equal("model" in frameOf(entry("a")), false);
+  assert.equal("model" in frameOf(entry("a", { model: undefined })), false);
+  assert.equal(frameOf(entry("a", { model: "model_1_abcdef" })).model, "model_1_abcdef");
+});

@@ -328,3 +328,17 @@ def test_the_password_of_a_url_is_masked_as_its_driver_sees_it() -> None:
     read("http://user:cor%20rect-horse@a.example/", web)
 
     assert env.masked("no way in for cor rect-horse") == f"no way in for {env.MASK}"
+
+
+@pytest.mark.parametrize(
+    "value", ["no json", "[]", '{"a": 1}', '{"a": ""}', '{"": "x"}', '{"a": "\'open"}']
+)
+def test_commands_that_cannot_be_read_are_refused(value: str) -> None:
+    with env.override(**{NAME: value}), pytest.raises(EnvError, match=NAME):
+        env.commands(NAME)
+
+
+def test_commands_are_split_as_a_shell_does() -> None:
+    with env.override(**{NAME: """{"files": "file-server --root '/srv/all files'"}"""}):
+        assert env.commands(NAME) == {"files": ("file-server", "--root", "/srv/all files")}
+    assert env.commands(NAME) == {}

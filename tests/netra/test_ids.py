@@ -19,6 +19,7 @@ from netra.ids import (
     ConnectionID,
     FileID,
     MessageID,
+    ModelID,
     PublicID,
     RequestID,
     RunID,
@@ -34,9 +35,10 @@ KINDS: dict[str, type[PublicID]] = {
     "run": RunID,
     "req": RequestID,
     "file": FileID,
+    "model": ModelID,
 }
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
-FORM = re.compile(r"(user|conn|thread|msg|run|req|file)_[1-9][0-9]*_[0-9a-z]{6,32}")
+FORM = re.compile(r"(user|conn|thread|msg|run|req|file|model)_[1-9][0-9]*_[0-9a-z]{6,32}")
 SUFFIXES = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=6, max_size=32)
 GENERATIONS = st.integers(min_value=1)
 MOMENTS_MS = st.integers(min_value=0, max_value=4_000_000_000_000)  # until 2096

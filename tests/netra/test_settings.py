@@ -205,8 +205,10 @@ REFUSED: list[tuple[dict[str, str], str]] = [
             "NETRA_OAUTH_GOOGLE_BASE_URL",
             "NETRA_OAUTH_GITHUB_BASE_URL",
             "NETRA_OAUTH_LINKEDIN_BASE_URL",
+            "NETRA_STRIPE_BASE_URL",
         )
     ),
+    (STAGING | {"NETRA_STRIPE_KEY": "s3cret"}, "NETRA_STRIPE_WEBHOOK_SECRET"),
     *(
         (PRODUCTION | {"NETRA_SECRET_KEY_FALLBACKS": keys}, "NETRA_SECRET_KEY_FALLBACKS")
         for keys in ("k" * 49, f"{'a' * 50},{KEY}")

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -19,8 +20,10 @@ from django.conf import settings as project
 from django.core.management import CommandError, call_command
 from pytest_django import Settings
 
-from netra import env, processes, upfile
+from accounts.evidence import PROVIDER_NAMES
+from netra import env, processes, stand_ins, upfile
 from netra.management.commands.up import DEMO_EMAIL
+from tools import node
 
 MANAGE = str(project.BASE_DIR / "manage.py")
 STARTS_WITHIN_S = 180.0  # a limit for hangs, on a machine that does much else
@@ -33,6 +36,19 @@ def free_port() -> int:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]
         return port
+
+
+def free_row(length: int) -> int:
+    """The first of so many ports in a row that are free."""
+    while True:
+        port = free_port()
+        with ExitStack() as probes:
+            try:
+                for number in range(port, port + length):
+                    probes.enter_context(socket.socket()).bind(("127.0.0.1", number))
+            except OSError:
+                continue
+            return port
 
 
 def within(seconds: float, holds: Callable[[], bool]) -> bool:
@@ -72,12 +88,13 @@ class RunningUp:
 
     var: Path
     port: int = field(default_factory=free_port)
+    options: tuple[str, ...] = ()
     output: str = ""
     process: subprocess.Popen[bytes] = field(init=False)
 
     def __post_init__(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, MANAGE, "up", "--port", str(self.port)],
+            [sys.executable, MANAGE, "up", "--port", str(self.port), *self.options],
             env=environment(self.var),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -146,7 +163,8 @@ def first(tmp_path_factory: pytest.TempPathFactory) -> RunningUp:
 @pytest.fixture(scope="module")
 def up(first: RunningUp) -> Iterator[RunningUp]:
     """A second run on the same folder, killed in the end: `stop` sees that nothing outlives it."""
-    second = RunningUp(first.var)
+    node.install_packages()
+    second = RunningUp(first.var, port=free_row(4), options=("--providers",))
     try:
         yield second.started()
     finally:
@@ -188,6 +206,26 @@ def test_tells_the_demo_account_once(first: RunningUp, up: RunningUp) -> None:
 def test_keeps_the_data(up: RunningUp) -> None:
     assert up.live()
     assert count_demo_users(up.record().database_url) == 1
+
+
+def test_every_provider_is_there_to_sign_in_with(up: RunningUp) -> None:
+    web = http.client.HTTPConnection("127.0.0.1", up.port, timeout=10)
+    web.request("GET", "/accounts/login/")
+    page = web.getresponse().read().decode()
+    web.close()
+    for name in PROVIDER_NAMES.values():
+        assert f"Continue with {name}" in page
+    assert stand_ins.listen(up.port + 1)
+
+
+def test_there_are_no_stand_ins_where_it_is_not_development(
+    tmp_path: Path, settings: Settings
+) -> None:
+    settings.VAR_DIR = tmp_path / "var"
+    environment = settings.NETRA_ENV
+    with pytest.raises(CommandError, match=f"not in {environment}"):
+        call_command("up", port=free_port(), providers=True)
+    assert not works_on(tmp_path / "var")
 
 
 def test_records_its_processes(up: RunningUp) -> None:

@@ -18,6 +18,7 @@ gpt-4o” or “what about latency?” work.
 - **Search your own threads**: “search my threads for invoices”.
 - **Tell your plan and usage**: “what is my plan?”
 - **Explain Netra** from its documentation, with sources: “how long is a trial?”
+- **/tools** lists the tools that there are.
 - **/demo** shows every kind of event in about ten seconds."""
 CONNECT = "For open conversation, an operator can connect a language model to Netra."
 
@@ -42,7 +43,7 @@ LIMIT_NAMES = {
     "concurrent_runs": "Runs at once",
     "concurrent_connections": "Connections at once",
     "session_idle_hours": "Idle hours until sign-out",
-    "retention_days": "Days events are kept",
+    "retention_days": "Days events are kept at least",
 }
 
 

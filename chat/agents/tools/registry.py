@@ -127,6 +127,8 @@ class ToolContext:
     account: Callable[[], Awaitable[AccountFacts]]
     search: Search
     around: Around = field(default=run_with_timeout)
+    # Tools of servers that operators connected, by the names that models call them by.
+    connected: Mapping[str, Tool] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

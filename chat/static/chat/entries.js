@@ -13,9 +13,10 @@ export class OutboxFull extends Error {
 
 /**
  * The list with one more entry at its end.
- * An entry is {client_id, key, thread_id, text, mode, files, order, refusal}. `key` names the
- * thread on the page: its id, or a local name while its first message has no answer. `refusal` is
- * null, or {code, message, retryable} of an entry that only the user can send again.
+ * An entry is {client_id, key, thread_id, text, mode, files, model, order, refusal}; `model` is
+ * there where another one was chosen. `key` names the thread on the page: its id, or a local name
+ * while its first message has no answer. `refusal` is null, or {code, message, retryable} of an
+ * entry that only the user can send again.
  * @throws {OutboxFull}
  */
 export function added(entries, entry) {
@@ -57,9 +58,14 @@ export function withdrawn(entries, client_id) {
 }
 
 /** The frame that sends an entry. */
-export function frameOf({ client_id, thread_id, text, mode, files }) {
-  const frame = { type: "send", client_id, thread_id, text, mode };
+export function frameOf({ client_id, thread_id, text, mode, files, model }) {
+  const frame = { type: "send", client_id, thread_id, text, mode, ...choice(model) };
   return files.length > 0 ? { ...frame, files: files.map((each) => each.file_id) } : frame;
+}
+
+/** The field of a frame that chooses another model for its thread. */
+export function choice(model) {
+  return model === undefined ? {} : { model };
 }
 
 function nextOrder(entries) {

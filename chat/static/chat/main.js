@@ -76,7 +76,7 @@ const conversation = new Conversation({
     onRemove: (run_id) => session.stopRun(run_id),
     onSendNow: () => session.stop(),
     onDecide: (answer) => session.decide(answer),
-    onAnswerAgain: (run_id) => session.answerAgain(run_id),
+    onAnswerAgain: (run_id) => session.answerAgain(run_id, composer.model),
     onSwitch: (version) => session.switchTo(version),
     onWriteEdit: (edit) => session.writeEdit(edit),
     onSaveEdit: (message_id) => session.saveEdit(message_id),
@@ -145,7 +145,7 @@ function draw(state) {
   status.update(state.connection, state);
   threads.update(state);
   conversation.update(state.current, thread);
-  composer.update({ isRunning: activeRun(thread) !== null });
+  composer.update({ isRunning: activeRun(thread) !== null, model: thread.model });
   announcer.update(state.current, thread);
   byId("typing").hidden = state.typing === null || state.typing.thread_id !== thread.thread_id;
   const title = state.list.find((row) => row.thread_id === state.current)?.title || "New thread";

@@ -120,7 +120,10 @@ const EVENTS = {
     agent_name: event.agent_name ?? "",
     started_at: event.ts,
   }),
-  agent_thinking: (run, data) => ({ thinking: joinThinking(run.thinking, data.text) }),
+  agent_thinking: (run, data) => ({
+    thinking: joinThinking(run.thinking, data.text),
+    model: data.model ?? run.model, // another one stands in
+  }),
   tool_call: (run, data) => ({ calls: upsertCall(run.calls, { ...data, status: "running" }) }),
   tool_executing: (run, data) => ({ calls: upsertCall(run.calls, { ...data, status: "running" }) }),
   tool_progress: (run, data) => ({

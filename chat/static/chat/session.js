@@ -1,6 +1,7 @@
 // What the page does: it joins store, connection and outbox, and knows no element.
 
 import { clock as realClock } from "./clock.js";
+import { choice } from "./entries.js";
 import { Outbox, newClientId } from "./outbox.js";
 import { Requests } from "./requests.js";
 import { Connection } from "./socket.js";
@@ -90,9 +91,10 @@ export class Session {
    * @param {string} message.text
    * @param {object[]} message.files
    * @param {"queue" | "interrupt"} [message.mode] whether it waits for an active run or stops it
+   * @param {string} [message.model] another one, which answers in the thread from now on
    * @throws {Error} with a message for the user, where it cannot be kept
    */
-  async send({ text, files, mode = "queue" }) {
+  async send({ text, files, mode = "queue", model }) {
     const { current: key } = this.#store.state;
     const { thread_id } = currentThread(this.#store.state);
     await this.#outbox.add({
@@ -102,6 +104,7 @@ export class Session {
       text,
       mode,
       files,
+      ...choice(model),
     });
   }
 
@@ -134,9 +137,9 @@ export class Session {
     if (isNew) this.#store.dispatch({ type: "page.choice", key, run_id, call_id, decision });
   }
 
-  /** Asks for a further answer to the question of a run; the answer so far stays. */
-  answerAgain(run_id) {
-    this.#requests.ask(`again ${run_id}`, { type: "regenerate", run_id });
+  /** Asks for a further answer to the question of a run, maybe of another model; what is, stays. */
+  answerAgain(run_id, model) {
+    this.#requests.ask(`again ${run_id}`, { type: "regenerate", run_id, ...choice(model) });
     this.#dispatchHere({ type: "page.again", run_id, isAsked: true });
   }
 

@@ -35,6 +35,7 @@ export function newThread(thread_id, seq = null) {
     edits: {}, // see edits.js
     again: [], // runs to whose questions a further answer was asked for
     notice: null,
+    model: null, // what the user chose to be answered by; null for the default
   };
 }
 
@@ -66,6 +67,7 @@ export function applySnapshot(thread, frame) {
   return {
     ...newThread(frame.thread_id),
     ...readSnapshot(thread, frame),
+    model: frame.model ?? null,
     edits,
     again,
     notice,

@@ -23,7 +23,7 @@ from accounts.errors import EmailTaken
 from accounts.models import User
 from billing import services as billing
 from billing.tiers import Tier
-from netra import engines, env, processes, upfile
+from netra import engines, env, processes, stand_ins, upfile
 from netra.engines import Postgres, Valkey
 from netra.env import Environment
 from netra.processes import ProcessError, Program
@@ -41,14 +41,20 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--port", type=int, default=8000, help="port of the web pages")
+        parser.add_argument(
+            "--providers",
+            action="store_true",
+            help="stand-ins for Google, GitHub and LinkedIn on the three ports after that",
+        )
 
-    def handle(self, *, port: int, **_options: Any) -> None:
+    def handle(self, *, port: int, providers: bool = False, **_options: Any) -> None:
         var: Path = settings.VAR_DIR
         try:
             engines.make_folders(var)
             with upfile.sole_up(var):
                 _check_port(port)
-                Up(var=var, port=port, out=self.stdout).run()
+                first = _first_of_stand_ins(port) if providers else None
+                Up(var=var, port=port, providers_from=first, out=self.stdout).run()
         except upfile.AlreadyRunningError as error:
             raise CommandError(
                 f"{error}: stop it first, or set NETRA_VAR to another folder"
@@ -60,9 +66,10 @@ class Command(BaseCommand):
 class Up:
     """One run of `up`: starts in order, watches, and stops in the opposite order."""
 
-    def __init__(self, *, var: Path, port: int, out: Any) -> None:
+    def __init__(self, *, var: Path, port: int, providers_from: int | None, out: Any) -> None:
         self.var = var
         self.port = port
+        self.providers_from = providers_from
         self.out = out
         self.signals = Signals()
         self.supervisor = Supervisor(say=self.say, changed=self.record)
@@ -80,6 +87,7 @@ class Up:
             self.migrate()
             if settings.NETRA_ENV is Environment.DEVELOPMENT:
                 self.make_demo_user()
+            self.start_providers()
             # The worker first, so that the web process is the first to stop and drains in peace.
             self.supervisor.start(self.child("worker"))
             self.supervisor.start(self.child("web", "--port", str(self.port), "--host", HOST))
@@ -126,16 +134,30 @@ class Up:
             engines.wait_until_ready(engine, process, pause=self.signals.pause)
             self.say(f"{engine.name} runs in {self.var} (process {process.pid}).")
 
+    def start_providers(self) -> None:
+        first = self.providers_from
+        if first is None:
+            return
+        log = self.var / "providers.log"
+        log.unlink(missing_ok=True)
+        program = stand_ins.program(first, log=log)
+        self.supervisor.start(Child(key="providers", program=program))
+        while not stand_ins.listen(first):
+            self.signals.pause(min(0.1, self.supervisor.tend()))
+        self.say("Google, GitHub and LinkedIn are stand-ins: sign in as anybody there.")
+
     def child(self, name: str, *arguments: str) -> Child:
         return Child(key=name, program=self.program(name, *arguments))
 
     def program(self, name: str, *arguments: str, log: Path | None = None) -> Program:
         manage = str(settings.BASE_DIR / "manage.py")
-        urls = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        own = {"DATABASE_URL": self.database_url, "REDIS_URL": self.redis_url}
+        if self.providers_from is not None:
+            own |= stand_ins.environment(self.providers_from)
         return Program(
             name=name,
             argv=(sys.executable, manage, name, *arguments),
-            environment=env.everything() | urls,
+            environment=env.everything() | own,
             log=log,
             stop_within_s=STOP_WITHIN_S.get(name, 1.0),
         )
@@ -204,6 +226,16 @@ def _grant_demo_tier(user: User) -> None:
         reason="the demonstration account",
         actor=None,
     )
+
+
+def _first_of_stand_ins(port: int) -> int:
+    """The port after that of the pages; raises ProcessError where no stand-ins can or may be."""
+    if settings.NETRA_ENV is not Environment.DEVELOPMENT:
+        raise ProcessError(f"stand-ins let in anybody as anybody: not in {settings.NETRA_ENV}")
+    first = port + 1
+    for each in stand_ins.ports(first):
+        _check_port(each)
+    return first
 
 
 def _check_port(port: int) -> None:

@@ -12,6 +12,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from chat import consumers
+from chat.api import streams
 from chat.delivery import bell
 from netra.websocket import ChatProtocol
 
@@ -32,6 +33,7 @@ class DrainingServer(uvicorn.Server):
         consumers.begin()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        streams.end_all()
         await consumers.NODE.drain(within_s=DRAIN_WITHIN_S)
         await super().shutdown(sockets)
         with contextlib.suppress(TimeoutError):

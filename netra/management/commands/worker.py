@@ -12,9 +12,12 @@ import structlog
 import uvloop
 from django.conf import settings
 from django.core.management.base import BaseCommand
+from django.db import Error as DatabaseError
 from procrastinate.contrib.django import app
 from procrastinate.exceptions import ConnectorException
+from psycopg_pool import PoolTimeout
 
+from chat.agents import models
 from chat.delivery import bell, trace
 from chat.runs import tasks
 from chat.turns import RUN_QUEUE
@@ -29,12 +32,22 @@ GRACE_S = 3.0
 RINGS_OUT_WITHIN_S = 1.0
 LISTEN_AGAIN_S = 0.5
 BEGINS_AGAIN_AFTER_S = 1.0
+BEATS = (
+    tasks.beat,
+    tasks.keep_house,
+    tasks.send_mails,
+    tasks.read_payments,
+    tasks.check_servers,
+)
 
 
 class Command(BaseCommand):
     help = "Execute agent runs until SIGTERM or Ctrl-C."
 
     def handle(self, *_args: Any, **_options: Any) -> None:
+        with contextlib.suppress(DatabaseError, PoolTimeout):
+            # Without a database it starts all the same; then the first run imports what it needs.
+            models.prepare()
         # What was imported stays: the collector need not walk it again.
         gc.collect()
         gc.freeze()
@@ -65,9 +78,7 @@ async def _work() -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     ringer = bell.attach()
-    beats = [
-        asyncio.create_task(beat()) for beat in (tasks.beat, tasks.keep_house, tasks.send_mails)
-    ]
+    beats = [asyncio.create_task(beat()) for beat in BEATS]
     try:
         while not asked.is_set():
             await _take_jobs_until(asked)

@@ -24,6 +24,8 @@ export class Composer {
   #isRunning = false;
   #hint;
   #calmHint;
+  #default; // the model that answers where none was chosen; undefined without a choice
+  #told; // the model of the thread as last told; undefined before
   #isKeeping = false; // what was sent is being stored, and stays here until it is
 
   /**
@@ -32,8 +34,8 @@ export class Composer {
    * @param {HTMLElement} options.hint what the keys do
    * @param {object} options.config the page's configuration
    * @param {object} options.drafts
-   * @param {(message: {text: string, files: object[], mode: "queue" | "interrupt"}) =>
-   *   Promise<void>} options.onSend resolves when the message is kept, and rejects with words for
+   * @param {(message: {text: string, files: object[], mode: "queue" | "interrupt",
+   *   model?: string}) => Promise<void>} options.onSend resolves when the message is kept, and rejects with words for
    *   the user where it cannot be
    * @param {() => void} options.onStop
    * @param {() => void} options.onTyped
@@ -44,6 +46,7 @@ export class Composer {
     this.#hint = hint;
     this.#calmHint = hint.textContent;
     this.#limit = config.limits.text;
+    this.#default = config.models?.[0]?.model;
     this.#drafts = drafts;
     this.#onSend = onSend;
     this.#onTyped = onTyped;
@@ -56,6 +59,7 @@ export class Composer {
   open(thread_id) {
     this.#isShown = false;
     this.#thread_id = thread_id;
+    this.#told = undefined;
     this.#tell("");
     this.#show(this.#drafts.read(thread_id));
     this.#isShown = true;
@@ -96,7 +100,8 @@ export class Composer {
   /** Sends what is written; it waits for an active run, or interrupts it. */
   async submit(mode = "queue") {
     if (this.#parts.send.disabled) return;
-    const message = { text: this.#parts.text.value, files: this.#attachments.files, mode };
+    const { files } = this.#attachments;
+    const message = { text: this.#parts.text.value, files, mode, model: this.model };
     const thread_id = this.#thread_id;
     this.#setKeeping(true);
     this.focus();
@@ -115,12 +120,28 @@ export class Composer {
     this.#parts.text.focus();
   }
 
-  update({ isRunning }) {
+  /** The model chosen here; undefined where it is the one that answers anyway. */
+  get model() {
+    const chosen = this.#parts.model?.value;
+    return chosen === (this.#told ?? this.#default) ? undefined : chosen;
+  }
+
+  update({ isRunning, model }) {
+    this.#showModel(model);
     if (isRunning === this.#isRunning) return;
     this.#isRunning = isRunning;
     this.#parts.stop.hidden = !isRunning;
     setText(this.#hint, isRunning ? RUNNING_HINT : this.#calmHint);
     this.#showInterrupt();
+  }
+
+  // What the user has chosen and not used yet stays, unless the thread tells another one.
+  #showModel(model) {
+    if (this.#parts.model === undefined || model === this.#told) return;
+    this.#told = model;
+    this.#parts.model.value = model ?? this.#default;
+    // A model that is not offered any more: the default answers.
+    if (this.#parts.model.value === "") this.#parts.model.value = this.#default;
   }
 
   #showInterrupt() {

@@ -1,59 +1,48 @@
-"""Users, what was done to their accounts, and who is locked out, for operators."""
+"""One user as an operator sees them, and what can be done about them."""
 
+from collections.abc import Iterable
+from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from allauth.account.decorators import secure_admin_login
-from allauth.mfa import admin as stock_factors  # each registers what we take away again
-from allauth.mfa.models import Authenticator
-from allauth.socialaccount import admin as stock_admin
-from allauth.socialaccount.models import SocialAccount, SocialApp, SocialToken
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ActionForm
 from django.db.models import Q, QuerySet
-from django.http import HttpRequest
-from django.utils import timezone
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
-from accounts import identities, selectors, services
-from accounts.doors import may_enter, second_factor_first
-from accounts.errors import LinkRefused, SuspensionRefused
+from accounts import identities, impersonation, second_factor, services
+from accounts.errors import FactorRefused, ImpersonationRefused, LinkRefused, SuspensionRefused
 from accounts.mailbox import classify
-from accounts.models import (
-    AuditEvent,
-    DomainPolicy,
-    IdentityEvidence,
-    LoginFailure,
-    ProviderTier,
-    User,
-)
+from accounts.models import IMPERSONATION_MAX, User
 
 if TYPE_CHECKING:
     ModelFormOfUser = forms.ModelForm[User]
     AdminOfUser = admin.ModelAdmin[User]
-    AdminOfEvent = admin.ModelAdmin[AuditEvent]
-    AdminOfFailure = admin.ModelAdmin[LoginFailure]
-    AdminOfEvidence = admin.ModelAdmin[IdentityEvidence]
-    AdminOfProviderTier = admin.ModelAdmin[ProviderTier]
-    AdminOfDomainPolicy = admin.ModelAdmin[DomainPolicy]
 else:  # Django's own classes take no parameter
     ModelFormOfUser = forms.ModelForm
-    AdminOfUser = AdminOfEvent = AdminOfFailure = admin.ModelAdmin
-    AdminOfEvidence = AdminOfProviderTier = AdminOfDomainPolicy = admin.ModelAdmin
+    AdminOfUser = admin.ModelAdmin
 
-# Staff come in by the page that everybody uses, with its lockout.
-admin.site.login = second_factor_first(  # type: ignore[method-assign]
-    secure_admin_login(admin.site.login)
-)
-admin.site.has_permission = may_enter  # type: ignore[method-assign]
-
-# Clients come from the environment alone; ways in are added and taken away by their owner alone.
-stock_factors.admin.site.unregister(Authenticator)
-for _model in (SocialAccount, SocialApp, SocialToken):
-    stock_admin.admin.site.unregister(_model)
-
+# Of the last of each that the page of a user shows; all are found in lists of their own.
+ROWS_MAX = 20
 REFUSALS = {
     "own_account": "nobody suspends their own account",
-    "superuser": "only a superuser suspends a superuser",
+    "staff": "only a superuser suspends and reinstates staff",
+}
+FACTOR_REFUSALS = {
+    "own_account": "nobody removes their own second factor here",
+    "staff": "only a superuser removes the second factor of staff",
+}
+LOOK_REFUSALS = {
+    "own_account": "this is your own account",
+    "staff": "nobody looks at the account of staff as its user",
+    "closed": "the account is closed",
+    "no_right": "you have no right to",
+    "no_second_factor": "set up two-factor first",
+    "no_session": "sign in again first",
 }
 
 
@@ -95,7 +84,7 @@ class AccessFilter(admin.SimpleListFilter):
 class UserAdmin(AdminOfUser):
     form = UserForm
     action_form = ReasonForm
-    actions = ("suspend", "reinstate", "evict_claim")
+    actions = ("suspend", "reinstate", "evict_claim", "remove_second_factor", "look")
     date_hierarchy = "date_joined"
     ordering = ("-date_joined",)
     list_display = ("email", "public_id", "access", "verified", "mailbox_kind", "date_joined")
@@ -116,6 +105,8 @@ class UserAdmin(AdminOfUser):
         "joined_by",
         "date_joined",
         "last_login",
+        "evidence",
+        "history",
     )
 
     def get_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
@@ -123,15 +114,23 @@ class UserAdmin(AdminOfUser):
         return shown if obj is None else (*shown, *self.readonly_fields)
 
     def get_readonly_fields(self, request: HttpRequest, obj: User | None = None) -> tuple[str, ...]:
+        # Its owner alone changes an address: who has another's mail has their account.
+        shown = self.readonly_fields if obj is None else (*self.readonly_fields, "email")
         if request.user.is_superuser:
-            return self.readonly_fields
+            return shown
         # Who may edit users must not be able to make themselves, or a friend, more than they are.
-        return (*self.readonly_fields, "is_staff", "is_superuser", "groups")
+        return (*shown, "is_staff", "is_superuser", "groups")
 
     def has_change_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         if obj is not None and obj.is_superuser and not request.user.is_superuser:
             return False
         return super().has_change_permission(request, obj)
+
+    def has_remove_second_factor_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm("accounts.remove_second_factor")
+
+    def has_impersonate_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(impersonation.PERMISSION)
 
     def has_delete_permission(self, request: HttpRequest, obj: User | None = None) -> bool:
         return False  # a row is anonymised, never deleted: threads and audit hang on it
@@ -152,6 +151,28 @@ class UserAdmin(AdminOfUser):
     @admin.display(boolean=True, description="verified", ordering="verified_at")
     def verified(self, user: User) -> bool:
         return user.verified_at is not None
+
+    @admin.display(description="identity evidence")
+    def evidence(self, user: User) -> str:
+        rows = user.identities.order_by("-last_seen_at")[:ROWS_MAX]
+        return _lines(
+            (
+                one.last_seen_at,
+                f"{one.provider} {one.address or one.subject}",
+                f"{'verified' if one.verified else 'not verified'}, {one.authority}"
+                + ("" if one.unlinked_at is None else ", unlinked"),
+            )
+            for one in rows
+        )
+
+    @admin.display(description="last audit events")
+    def history(self, user: User) -> str:
+        rows = user.audit_events.select_related("actor")[:ROWS_MAX]
+        lines = _lines(
+            (one.at, one.get_kind_display(), f"by {one.actor}" if one.actor else "") for one in rows
+        )
+        place = reverse("admin:accounts_auditevent_changelist")
+        return format_html('{}<a href="{}?q={}">All of them</a>', lines, place, user.public_id)
 
     @admin.action(description="Suspend (ends sessions)", permissions=["change"])
     def suspend(self, request: HttpRequest, users: QuerySet[User]) -> None:
@@ -176,6 +197,49 @@ class UserAdmin(AdminOfUser):
                 continue
             self.message_user(request, f"Free again: {user.email}.", messages.SUCCESS)
 
+    @admin.action(
+        description="Remove the second factor (ends sessions)",
+        permissions=["remove_second_factor"],
+    )
+    def remove_second_factor(self, request: HttpRequest, users: QuerySet[User]) -> None:
+        reason = self._reason(request)
+        if not reason:
+            return
+        assert isinstance(request.user, User)
+        for user in users:
+            try:
+                removed = second_factor.remove_all(user=user, actor=request.user, reason=reason)
+            except FactorRefused as refusal:
+                words = f"{user.email}: {FACTOR_REFUSALS[refusal.reason]}."
+                self.message_user(request, words, messages.ERROR)
+                continue
+            words = "is removed, and they are told" if removed else "was not set up"
+            self.message_user(request, f"Two-factor of {user.email} {words}.", messages.SUCCESS)
+
+    @admin.action(
+        description=f"Look as the user (read only, {IMPERSONATION_MAX.seconds // 60} minutes; "
+        "they can read the reason)",
+        permissions=["impersonate"],
+    )
+    def look(self, request: HttpRequest, users: QuerySet[User]) -> HttpResponse | None:
+        reason = self._reason(request)
+        if not reason:
+            return None
+        if len(users) != 1:
+            self.message_user(request, "Choose one user to look as.", messages.ERROR)
+            return None
+        assert isinstance(request.user, User)
+        [user] = users
+        try:
+            impersonation.begin(
+                user=user, actor=request.user, session=request.session, reason=reason
+            )
+        except ImpersonationRefused as refusal:
+            words = f"{user.email}: {LOOK_REFUSALS[refusal.reason]}."
+            self.message_user(request, words, messages.ERROR)
+            return None
+        return redirect("chat")
+
     def _reason(self, request: HttpRequest) -> str:
         reason = request.POST.get("reason", "").strip()
         if not reason:
@@ -199,100 +263,7 @@ class UserAdmin(AdminOfUser):
         self.message_user(request, f"{moved} of {len(users)} {word}.", messages.SUCCESS)
 
 
-@admin.register(AuditEvent)
-class AuditEventAdmin(AdminOfEvent):
-    list_display = ("at", "kind", "user", "actor", "network", "request_id")
-    list_filter = ("kind", "at")
-    list_select_related = ("user", "actor")
-    search_fields = ("=user__email", "=user__public_id", "=request_id", "=address_hash")
-    search_help_text = "Address or public id of the user, or a request id"
-    list_per_page = 50
-    show_full_result_count = False
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
-    ) -> tuple[QuerySet[AuditEvent], bool]:
-        found, duplicates = super().get_search_results(request, queryset, search_term)
-        if "@" in search_term:
-            # Events about an address that has no user are found by what is stored of it.
-            found |= queryset.filter(address_hash=selectors.address_hash(search_term))
-        return found, duplicates
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: AuditEvent | None = None) -> bool:
-        return False
-
-
-@admin.register(LoginFailure)
-class LoginFailureAdmin(AdminOfFailure):
-    """Deleting a row opens the address again."""
-
-    list_display = ("last_failed_at", "failures", "locked", "locked_until")
-    ordering = ("-last_failed_at",)
-    search_fields = ("=address_hash",)
-    search_help_text = "The whole address"
-    list_per_page = 50
-    show_full_result_count = False
-
-    @admin.display(boolean=True, description="locked now")
-    def locked(self, failure: LoginFailure) -> bool:
-        return failure.locked_until is not None and failure.locked_until > timezone.now()
-
-    def get_search_results(
-        self, request: HttpRequest, queryset: QuerySet[LoginFailure], search_term: str
-    ) -> tuple[QuerySet[LoginFailure], bool]:
-        key = selectors.address_hash(search_term) if "@" in search_term else search_term
-        return super().get_search_results(request, queryset, key)
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: LoginFailure | None = None) -> bool:
-        return False
-
-
-@admin.register(IdentityEvidence)
-class IdentityEvidenceAdmin(AdminOfEvidence):
-    list_display = ("user", "provider", "address", "verified", "authority", "last_seen_at", "open")
-    list_filter = ("provider", "verified", "authority", "last_seen_at")
-    list_select_related = ("user",)
-    search_fields = ("=user__email", "=user__public_id", "=address", "=subject")
-    search_help_text = "Address or public id of the user, or an address or subject at the provider"
-    ordering = ("-last_seen_at",)
-    list_per_page = 50
-    show_full_result_count = False
-
-    @admin.display(boolean=True, description="linked")
-    def open(self, identity: IdentityEvidence) -> bool:
-        return identity.unlinked_at is None
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_change_permission(
-        self, request: HttpRequest, obj: IdentityEvidence | None = None
-    ) -> bool:
-        return False
-
-    def has_delete_permission(
-        self, request: HttpRequest, obj: IdentityEvidence | None = None
-    ) -> bool:
-        return False
-
-
-@admin.register(ProviderTier)
-class ProviderTierAdmin(AdminOfProviderTier):
-    list_display = ("provider", "tier", "own_domain_only")
-
-
-@admin.register(DomainPolicy)
-class DomainPolicyAdmin(AdminOfDomainPolicy):
-    list_display = ("__str__", "recommends", "grants")
-    list_filter = ("recommends", "grants")
-    search_fields = ("domain",)
-    list_per_page = 50
+def _lines(rows: Iterable[tuple[datetime, str, str]]) -> SafeString:
+    """A list of what happened; each row is when, what, and more about it."""
+    named = ((f"{at:%Y-%m-%d %H:%M}", what, more) for at, what, more in rows)
+    return format_html("<ul>{}</ul>", format_html_join("", "<li>{} · {} · {}</li>", named))
