@@ -16,7 +16,7 @@ from accounts import impersonation
 from billing import services as billing
 from chat import approvals, dead_letters, erasure, nodes, services, titles, turns
 from chat.agents import trial
-from chat.agents.fallback import chain_of
+from chat.agents.fallback import Chain, chain_of
 from chat.agents.mcp.checks import Rounds
 from chat.agents.titles import title_of
 from chat.database import in_database
@@ -24,6 +24,7 @@ from chat.delivery import trace
 from chat.delivery.log import Fenced
 from chat.model_rows import TEST_TASK
 from chat.runs import attempts, reaper
+from chat.runs.attempts import Attempt
 from chat.runs.runner import Runner
 
 logger = structlog.get_logger(__name__)
@@ -48,15 +49,10 @@ _running: dict[tuple[str, int], tuple[Runner, asyncio.Task[None]]] = {}
 @app.task(name=turns.RUN_TASK, queue=turns.RUN_QUEUE, pass_context=True)
 async def execute_run(context: JobContext, run_id: str) -> None:
     """Run one attempt, if the run is to be had; ends it on every path but a lost worker."""
-    chain = await in_database(chain_of, run_id)
-    if chain is None:
+    taken = await in_database(_take, run_id)
+    if taken is None:
         return
-    choice = chain.choice
-    attempt = await in_database(
-        attempts.claim, run_id, agent_name=choice.agent_name, model=choice.name
-    )
-    if attempt is None:
-        return
+    attempt, chain = taken
     with structlog.contextvars.bound_contextvars(run_id=run_id):
         runner = Runner(attempt, chain)
         # A task of its own: a stop cancels the agent, never the code that ends the run.
@@ -71,6 +67,15 @@ async def execute_run(context: JobContext, run_id: str) -> None:
             del _running[key]
         if not context.should_abort():
             await _give_title(runner)
+
+
+def _take(run_id: str) -> tuple[Attempt, Chain] | None:
+    chain = chain_of(run_id)
+    if chain is None:
+        return None
+    choice = chain.choice
+    attempt = attempts.claim(run_id, agent_name=choice.agent_name, model=choice.name)
+    return None if attempt is None else (attempt, chain)
 
 
 @app.task(name=TEST_TASK, queue=turns.RUN_QUEUE)
