@@ -17,6 +17,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import CharField, F, Model, Value
 from django.utils import timezone
 
+from accounts.models import User
 from billing import services
 from billing.models import (
     BulkAction,
@@ -204,6 +205,18 @@ CASES: Mapping[str, Change | Truncate] = {
 }
 
 
+def override_of(user: User, *, actor: User) -> FeatureOverride:
+    return services.override_feature(
+        user=user,
+        feature="runs_month",
+        value=7,
+        starts_at=timezone.now(),
+        ends_at=None,
+        reason="x",
+        actor=actor,
+    )
+
+
 @pytest.fixture
 def rows(make_user: MakeUser, give: MakeGrant) -> Rows:
     """One good row of each kind, all of one account."""
@@ -239,15 +252,7 @@ def rows(make_user: MakeUser, give: MakeGrant) -> Rows:
         reminder=TrialReminder.objects.create(
             grant=trial, days_before=3, ends_at=now, taken_until=now
         ),
-        override=services.override_feature(
-            **mine,
-            feature="runs_month",
-            value=7,
-            starts_at=now,
-            ends_at=None,
-            reason="x",
-            actor=staff,
-        ),
+        override=override_of(user, actor=staff),
         price=price,
         customer=customer,
         subscription=Subscription.objects.create(
