@@ -4,12 +4,10 @@ from collections.abc import Callable
 from itertools import count
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import User
 from accounts.services import mark_verified
-from billing import services as billing
-from billing.tiers import Tier
+from tests.chat.api_people import pays
 
 PASSWORD = "Correct-horse-7-battery"
 _numbers = count(1)
@@ -33,13 +31,4 @@ def user(make_user: Callable[[], User]) -> User:
 @pytest.fixture
 def payer(user: User) -> User:
     """The user, with a plan that allows more messages a minute than a test sends."""
-    billing.grant(
-        user=user,
-        kind="subscription",
-        tier=Tier.MID,
-        starts_at=timezone.now(),
-        ends_at=None,
-        reason="paid",
-        actor=None,
-    )
-    return user
+    return pays(user)
