@@ -40,6 +40,7 @@ ASKED_FOR = (
     "account/email/password_reset_code",
     "account/email/account_already_exists",
     "account/email/unknown_account",
+    "accounts/email/address_leaves",
 )
 
 

@@ -14,7 +14,8 @@ _SEEN = ("first_seen_at", "last_seen_at", "unlinked_at")
 def tables_of(user: User) -> Mapping[str, Iterator[Mapping[str, object]]]:
     """Rows by the name of their table, read as they are asked for."""
     account = User.objects.filter(pk=user.pk).values(
-        "public_id", "email", "mailbox_kind", "joined_by", "date_joined", "verified_at"
+        *("public_id", "email", "name", "language", "mailbox_kind"),
+        *("joined_by", "date_joined", "verified_at"),
     )
     identities = IdentityEvidence.objects.filter(user=user).values(*_IDENTITY, *_SEEN)
     sessions = SessionRecord.objects.filter(user=user).values(

@@ -55,6 +55,12 @@ def require_fresh(request: HttpRequest, *, back: str = "socialaccount_connection
     raise ImmediateHttpResponse(page)
 
 
+def require_fresh_without_password(request: HttpRequest) -> None:
+    """Ask who has no password that allauth's own pages could ask for."""
+    if request.user.is_authenticated and not request.user.has_usable_password():
+        require_fresh(request)
+
+
 def link_to_signed_in(request: HttpRequest, arrival: Arrival) -> HttpResponse:
     """Link what arrived to whoever asked for that, and is still signed in and fresh."""
     user = request.user

@@ -290,7 +290,7 @@ def _forget_person(user: User) -> None:
     user.session_generation += 1
     user.is_active = user.is_staff = user.is_superuser = False
     user.verified_at = user.last_login = None
-    user.recommended_tier = ""
+    user.recommended_tier = user.name = user.language = ""
     user.save()
     user.groups.clear()
     user.user_permissions.clear()

@@ -3,10 +3,12 @@
 from allauth.socialaccount.views import login_cancelled, login_error
 from django.urls import include, path, re_path
 
-from accounts import token_views, views
+from accounts import address_views, profile_views, token_views, views
 
 urlpatterns = [
-    path("email/", views.email, name="account_email"),
+    path("profile/", profile_views.profile, name="account_profile"),
+    path("email/", address_views.email, name="account_email"),
+    path("email/leave/", address_views.leave, name="account_leave_address"),
     path("password/set/", views.set_password, name="account_set_password"),
     path("2fa/", include("accounts.second_factor_urls")),
     path("sessions/", views.sessions, name="account_sessions"),

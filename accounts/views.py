@@ -77,19 +77,10 @@ def connections(request: HttpRequest) -> HttpResponse:
 
 
 @login_required
-def email(request: HttpRequest) -> HttpResponse:
-    """allauth's page, for which nobody is stale who has no password to be asked for."""
-    if request.method == "POST" and "action_send" not in request.POST:
-        _require_fresh_without_password(request)
-    response: HttpResponse = stock.email(request)
-    return response
-
-
-@login_required
 def set_password(request: HttpRequest) -> HttpResponse:
-    """The same."""
+    """allauth's page, for which nobody is stale who has no password to be asked for."""
     if request.method == "POST":
-        _require_fresh_without_password(request)
+        flows.require_fresh_without_password(request)
     response: HttpResponse = stock.password_set(request)
     return response
 
@@ -163,11 +154,6 @@ def fresh_only(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]
         return view(request, *args, **kwargs)
 
     return answer
-
-
-def _require_fresh_without_password(request: HttpRequest) -> None:
-    if request.user.is_authenticated and not request.user.has_usable_password():
-        flows.require_fresh(request)
 
 
 def _number(text: str) -> int | None:

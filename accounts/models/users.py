@@ -48,6 +48,10 @@ class User(AbstractBaseUser, PermissionsMixin):
 
     public_id = models.CharField(max_length=48, unique=True, default=new_user_id, editable=False)
     email = models.EmailField(unique=True, max_length=254)
+    # What the person wants to be called; empty where they did not say.
+    name = models.CharField(max_length=80, blank=True)
+    # The language of pages and mails; empty for the browser's.
+    language = models.CharField(max_length=8, blank=True)
     canonical_address = models.CharField(max_length=254, db_index=True, editable=False)
     mailbox_kind = models.CharField(
         max_length=16, choices=[(kind.value, kind.value) for kind in MailboxKind], editable=False

@@ -142,6 +142,7 @@ def test_a_domain_grant_ends_with_the_address(client: Client) -> None:
     sign_in(client, user.email)
     client.post("/accounts/reauthenticate/", {"password": PASSWORD})
     client.post("/accounts/email/", {"email": "ada@gmail.com", "action_add": ""})
+    client.post("/accounts/email/leave/", {"code": mailed_code()})
     client.post("/accounts/confirm-email/", {"code": mailed_code()})
     user.refresh_from_db()
     assert (user.email, base(user)) == ("ada@gmail.com", Tier.FREE)

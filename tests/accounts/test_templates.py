@@ -57,6 +57,7 @@ def check(text: str) -> None:
 OPEN = ["login", "signup", "password/reset", "inactive"]
 OWN = [
     "logout",
+    "profile",
     "email",
     "password/change",
     "reauthenticate",

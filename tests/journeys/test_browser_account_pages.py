@@ -20,8 +20,8 @@ pytestmark = BROWSER_JOURNEY
 
 PHONE: Any = {"width": 390, "height": 844}
 PAGES: Final = (
-    "email", "password/change", "3rdparty", "2fa", "sessions", "tokens", "security", "export",
-    "delete",
+    "profile", "email", "password/change", "3rdparty", "2fa", "sessions", "tokens", "security",
+    "export", "delete",
 )  # fmt: skip
 Newcomer = Callable[[str], Awaitable[Person]]
 
