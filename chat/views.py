@@ -102,6 +102,7 @@ def _config(request: HttpRequest, user: User, thread_id: str | None) -> dict[str
     models = offers.offer_views(user)
     return {
         "socket_path": "/ws/chat/",
+        "stream_url": reverse("open_socket"),
         "files_url": reverse("upload_file"),
         "threads_url": reverse("threads"),
         "thread_id": thread_id,

@@ -16,7 +16,7 @@ from billing import services as billing
 from billing.errors import LimitReached, UnknownReservation
 from chat import nodes
 from chat.database import in_database
-from chat.delivery import trace
+from chat.delivery import bell, trace
 from chat.delivery.bell import ForceFail
 from chat.delivery.hub import Hub
 from chat.protocol.codes import CloseCode
@@ -70,7 +70,8 @@ class Node:
         self._gone = asyncio.Event()
         works = (self._beat, self._renew, self._release_left)
         self._tasks = [hub.keep(work) for work in works]
-        hub.spawn(hub.obey(self.name, self.obey))
+        hub.obey(ForceFail, self.obey)
+        hub.spawn(hub.hear(bell.node_group(self.name)))
 
     def give_back(self, place: str) -> None:
         """Free the place of a socket that has ended, in a moment."""

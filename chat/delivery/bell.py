@@ -110,6 +110,32 @@ class ForceFail(Struct, tag="fail", kw_only=True):
         return node_group(self.node)
 
 
+class CarriedFrames(Struct, tag="carried", kw_only=True):
+    """Frames for a socket over HTTP that another process took; `node` wants to know of it."""
+
+    connection_id: str
+    session_key: str
+    frames: list[str]
+    carry_id: str
+    node: str
+
+    @property
+    def group(self) -> str:
+        return carried_group(self.connection_id)
+
+
+class FramesTaken(Struct, tag="taken", kw_only=True):
+    """Tells `node` whether frames that it carried have their socket."""
+
+    node: str
+    carry_id: str
+    taken: bool
+
+    @property
+    def group(self) -> str:
+        return node_group(self.node)
+
+
 Ring = (
     ThreadEvents
     | ThreadDelta
@@ -118,6 +144,8 @@ Ring = (
     | EntitlementsChanged
     | ThreadTyping
     | ForceFail
+    | CarriedFrames
+    | FramesTaken
 )
 
 _encoder: Final = msgspec.msgpack.Encoder(enc_hook=str)
@@ -134,6 +162,10 @@ def user_group(user_id: str) -> str:
 
 def node_group(node: str) -> str:
     return f"node.{node}"
+
+
+def carried_group(connection_id: str) -> str:
+    return f"carried.{connection_id}"
 
 
 def message_of(ring_: Ring) -> dict[str, Any]:

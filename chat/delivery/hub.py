@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Coroutine
 from datetime import timedelta
 from itertools import islice
-from typing import Any, Final, Protocol
+from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from django.db import Error as DatabaseError
@@ -18,8 +18,10 @@ from chat.database import in_database
 from chat.delivery import bell, log
 from chat.delivery.bell import (
     AccessEnded,
+    CarriedFrames,
     EntitlementsChanged,
     ForceFail,
+    FramesTaken,
     ThreadDelta,
     ThreadEvents,
     ThreadTyping,
@@ -45,6 +47,8 @@ ACCESS_EVERY_S: Final = 1.0
 ACCESS_LOOK_BACK: Final = timedelta(seconds=10)
 SWEPT_AT_ONCE_MAX: Final = 500
 _OUTAGES: Final = (DatabaseError, PoolTimeout)
+Order = ForceFail | CarriedFrames | FramesTaken
+OrderT = TypeVar("OrderT", ForceFail, CarriedFrames, FramesTaken)
 
 
 class Follower(Protocol):
@@ -72,7 +76,7 @@ class Hub:
         self._topics: dict[str, Topic] = {}
         self._followers: dict[str, set[Follower]] = {}
         self._bus = Bus()
-        self._on_order: Callable[[ForceFail], None] | None = None
+        self._orders: dict[type[Order], Callable[[Any], None]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._started: asyncio.Task[None] | None = None
 
@@ -148,10 +152,16 @@ class Hub:
         if not followers and self._followers.pop(user_id, None) is not None:
             await self._bus.leave(bell.user_group(user_id))
 
-    async def obey(self, node: str, on_order: Callable[[ForceFail], None]) -> None:
-        """Pass on what operators order of this process."""
-        self._on_order = on_order
-        await self._bus.join(bell.node_group(node))
+    def obey(self, kind: type[OrderT], take: Callable[[OrderT], None]) -> None:
+        """Pass on orders of a kind that come to a group of this process."""
+        self._orders[kind] = take
+
+    async def hear(self, group: str) -> None:
+        """Take what comes to a group that has no thread and no user."""
+        await self._bus.join(group)
+
+    async def unhear(self, group: str) -> None:
+        await self._bus.leave(group)
 
     async def _receive(self) -> None:
         async for ring in self._bus.rings():
@@ -176,9 +186,10 @@ class Hub:
             case ThreadTyping(thread_id=thread_id):
                 if thread_id in self._topics:
                     self._topics[thread_id].hear_typing(ring)
-            case ForceFail():
-                if self._on_order is not None:
-                    self._on_order(ring)
+            case ForceFail() | CarriedFrames() | FramesTaken():
+                take = self._orders.get(type(ring))
+                if take is not None:
+                    take(ring)
 
     async def _tell_of_ended_sessions(self) -> None:
         """A session can end without a word: its time comes, or its row is deleted."""

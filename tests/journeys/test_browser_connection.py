@@ -127,3 +127,29 @@ async def test_typing_is_seen_in_the_other_window_for_a_while(
     await first.button("Send").click()
     await expect(second.questions).to_have_count(2)
     await expect(second.page.get_by_text("Typing in another window")).to_be_hidden()
+
+
+# As a proxy that knows only pages and calls.
+NO_WEBSOCKETS = """
+globalThis.WebSocket = class extends WebSocket {
+  constructor(url, protocols) { super(url.replace("/ws/chat/", "/blocked/"), protocols); }
+};
+"""
+
+
+async def test_where_websockets_are_blocked_the_page_talks_by_a_stream_and_misses_nothing(
+    visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
+) -> None:
+    person = await newcomer("bell")
+    tab = await visits.open(person.cookie(visits.servers))
+    await tab.page.context.add_init_script(NO_WEBSOCKETS)
+    await tab.chat()
+    await ask_at_length(tab)
+    await tab.page.reload()
+    await tab.expect_status("ready")
+    await tab.ask("What is 13 * 11?")
+    await tab.button("Stop").click()
+    await expect(tab.answers.first).to_contain_text("Stopped")
+    await expect(tab.answers.last).to_contain_text("143")
+    await expect_stored(tab)
+    tab.forgive(re.compile(r"WebSocket connection to .* failed"))

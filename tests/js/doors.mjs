@@ -1,5 +1,7 @@
 // What a page reaches the world by, with the world in our hands: time, other tabs, a socket.
 
+import { Roads } from "../../chat/static/chat/roads.js";
+
 /** Time that passes when it is told to; what is due happens in order. */
 export function createClock(start = 1_000_000) {
   let time = start;
@@ -122,6 +124,11 @@ export class Socket {
   of(type) {
     return this.sent.filter((frame) => frame.type === type);
   }
+}
+
+/** The way to the server that all networks but a few let through. */
+export function createRoads() {
+  return new Roads({ openSocket: () => new Socket(), now: Date.now });
 }
 
 /** Makes this process a window with such sockets. */

@@ -3,7 +3,7 @@
 import { MemoryStore } from "../../chat/static/chat/memory_store.js";
 import { Session } from "../../chat/static/chat/session.js";
 import { createStore } from "../../chat/static/chat/store.js";
-import { Socket, becomeWindow, createBrowser, createClock, settle } from "./doors.mjs";
+import { Socket, becomeWindow, createBrowser, createClock, createRoads, settle } from "./doors.mjs";
 import { THREAD, asked, events, snapshot, started } from "./frames.mjs";
 
 export const USER = "user_1_abc123";
@@ -41,7 +41,7 @@ export async function page({
   const seen = { others: 0 };
   const session = new Session({
     store,
-    url: "ws://127.0.0.1/ws/chat/",
+    roads: createRoads(),
     outboxStore,
     tabs: browser.newTab(),
     user_id,

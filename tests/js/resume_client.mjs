@@ -6,6 +6,7 @@
 import { createInterface } from "node:readline";
 
 import { MemoryStore } from "../../chat/static/chat/memory_store.js";
+import { Roads } from "../../chat/static/chat/roads.js";
 import { Session } from "../../chat/static/chat/session.js";
 import { createStore, currentThread } from "../../chat/static/chat/store.js";
 
@@ -74,9 +75,10 @@ const tabs = {
 };
 
 const store = recording(createStore());
+const url = `${base_url.replace("http", "ws")}/ws/chat/`;
 const session = new Session({
   store,
-  url: `${base_url.replace("http", "ws")}/ws/chat/`,
+  roads: new Roads({ openSocket: () => new WebSocket(url, ["netra.v1"]), now: Date.now }),
   outboxStore: new MemoryStore(),
   tabs,
   user_id,

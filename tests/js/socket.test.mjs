@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { afterEach, test } from "node:test";
 
 import { Connection } from "../../chat/static/chat/socket.js";
-import { Socket, becomeWindow, createClock } from "./doors.mjs";
+import { Socket, becomeWindow, createClock, createRoads } from "./doors.mjs";
 
 becomeWindow();
 const CONNECTING = 0;
@@ -18,7 +18,7 @@ function opened() {
   const words = [];
   Socket.all.length = 0;
   const connection = new Connection({
-    url: "ws://127.0.0.1/ws/chat/",
+    roads: createRoads(),
     clock,
     onFrame: () => {},
     onStatus: ({ status }) => words.at(-1) !== status && words.push(status),
@@ -193,7 +193,7 @@ test("where timers are late a frame confirms by itself", () => {
   const late = { ...clock, after: () => () => {} };
   Socket.all.length = 0;
   const connection = new Connection({
-    url: "ws://127.0.0.1/ws/chat/",
+    roads: createRoads(),
     clock: late,
     onFrame: () => {},
     onStatus: () => {},

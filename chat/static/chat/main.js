@@ -3,8 +3,10 @@
 import { createDrafts } from "./drafts.js";
 import { IndexedStore } from "./indexed_store.js";
 import { OutboxStore } from "./outbox_store.js";
+import { Roads } from "./roads.js";
 import { Session } from "./session.js";
 import { createStore, currentThread } from "./store.js";
+import { StreamSocket } from "./stream_socket.js";
 import { Tabs } from "./tabs.js";
 import { activeRun } from "./timeline.js";
 import { Composer } from "./view/composer.js";
@@ -25,6 +27,7 @@ import { createTrialLine } from "./view/trial.js";
 const byId = (id) => document.getElementById(id);
 const config = JSON.parse(byId("netra-config").textContent);
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
+const PROTOCOL = "netra.v1";
 // A frame of drawing may not take more than this share of the time.
 const DRAW_SHARE = 0.25;
 const DRAW_PAUSE_MAX_MS = 500;
@@ -38,7 +41,12 @@ let isForgetful = false; // unsent messages end with this page
 const store = createStore();
 const session = new Session({
   store,
-  url: `${scheme}//${location.host}${config.socket_path}`,
+  roads: new Roads({
+    openSocket: () => new WebSocket(`${scheme}//${location.host}${config.socket_path}`, [PROTOCOL]),
+    openStream: () => new StreamSocket(config.stream_url, { csrf: config.csrf_token }),
+    now: Date.now,
+    storage: sessionStorage,
+  }),
   outboxStore: new OutboxStore({ store: new IndexedStore(globalThis.indexedDB), onRefused: warn }),
   tabs: new Tabs({ user_id: config.user.user_id }),
   user_id: config.user.user_id,

@@ -32,20 +32,20 @@ export class Session {
   /**
    * @param {object} options
    * @param {object} options.store
-   * @param {string} options.url of the socket
+   * @param {import("./roads.js").Roads} options.roads to the server
    * @param {object} options.outboxStore where unanswered sends are kept, see outbox_store.js
    * @param {object} options.tabs the user's other tabs, see tabs.js
    * @param {string} options.user_id the user this page was made for
    * @param {() => void} options.onOtherUser the connection belongs to another user than the page
    * @param {object} [options.clock]
    */
-  constructor({ store, url, outboxStore, tabs, user_id, onOtherUser, clock = realClock }) {
+  constructor({ store, roads, outboxStore, tabs, user_id, onOtherUser, clock = realClock }) {
     this.#store = store;
     this.#user_id = user_id;
     this.#onOtherUser = onOtherUser;
     this.#clock = clock;
     this.#connection = new Connection({
-      url,
+      roads,
       clock,
       onFrame: (frame) => this.#receive(frame),
       onStatus: (status) => this.#note(status),

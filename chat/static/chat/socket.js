@@ -3,7 +3,6 @@
 import { delayBefore, finalOf } from "./backoff.js";
 import { countBytes } from "./text.js";
 
-const PROTOCOL = "netra.v1";
 const SILENCE_MAX_MS = 60_000; // two heartbeats without a frame: the connection is dead
 const SETUP_MAX_MS = 15_000; // the server gives itself 5 s from accept to ready
 const ANSWER_MAX_MS = 3_000; // how long a woken page waits for the answer to its ping
@@ -18,7 +17,7 @@ const NETWORK_LOST = { code: 1006, reason: "" };
 
 /** The connection of a page; it opens when told to and stays until a final close code. */
 export class Connection {
-  #url;
+  #roads;
   #clock;
   #onFrame;
   #onStatus;
@@ -43,14 +42,14 @@ export class Connection {
 
   /**
    * @param {object} options
-   * @param {string} options.url
+   * @param {import("./roads.js").Roads} options.roads
    * @param {object} options.clock
    * @param {(frame: object) => void} options.onFrame every frame of the server, in order
    * @param {(status: object) => void} options.onStatus {status, note, final}
    * @param {() => Record<string, number>} options.heads what `seen` confirms
    */
-  constructor({ url, clock, onFrame, onStatus, heads }) {
-    this.#url = url;
+  constructor({ roads, clock, onFrame, onStatus, heads }) {
+    this.#roads = roads;
     this.#clock = clock;
     this.#onFrame = onFrame;
     this.#onStatus = onStatus;
@@ -70,7 +69,7 @@ export class Connection {
     this.#openedAt = this.#lastFrameAt = this.#clock.now();
     this.#bytes = 0;
     this.#drainMs = 0;
-    const socket = new WebSocket(this.#url, [PROTOCOL]);
+    const socket = this.#roads.open();
     this.#socket = socket;
     socket.onmessage = (message) => socket === this.#socket && this.#receive(message.data);
     socket.onclose = (close) => socket === this.#socket && this.#closed(close);
@@ -94,6 +93,7 @@ export class Connection {
 
   #receive(data) {
     this.#lastFrameAt = this.#clock.now();
+    if (this.#bytes === 0) this.#roads.carries();
     this.#bytes += countBytes(data);
     this.#endAnswer?.();
     this.#endAnswer = null;
@@ -137,6 +137,7 @@ export class Connection {
     this.#endSeen?.();
     this.#endSilence();
     this.#endAnswer = this.#endSeen = null;
+    if (this.#bytes === 0) this.#roads.failed(code);
     const final = finalOf(code, reason);
     if (this.isReady && final === null) this.#lostAt = this.#clock.now();
     this.#socket = null;
