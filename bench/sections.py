@@ -22,6 +22,7 @@ from bench import (
     resume,
     sends,
     stalled,
+    startup,
     stops,
     streams,
     table,
@@ -44,6 +45,7 @@ SECTIONS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxy
         "sends": sends.rows,
         "api": api.rows,
         "entitlements": entitlements.rows,
+        "startup": startup.rows,
         "daphne": daphne.rows,
     }
 )

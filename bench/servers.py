@@ -51,6 +51,15 @@ def web(kind: Kind, *, core: int | None = None, by: By = "uvicorn") -> Iterator[
 
 
 @contextmanager
+def starting() -> Iterator[int]:
+    """Run `manage.py web` itself for a block that begins when it is spawned; gives its port."""
+    port = _free_port()
+    argv = (sys.executable, str(settings.BASE_DIR / "manage.py"), "web", "--port", str(port))
+    with _running(Program(name="web", argv=argv, log=_log("web")), None):
+        yield port
+
+
+@contextmanager
 def worker(web: Server) -> Iterator[None]:
     """Run Netra's worker for a block that begins when the web process has seen it."""
     argv = (sys.executable, str(settings.BASE_DIR / "manage.py"), "worker")

@@ -3,7 +3,7 @@ import gc
 from django.apps import AppConfig
 from django.core import checks
 
-from netra.checks import check_databases
+from netra.checks import TAG, check_databases
 
 
 class NetraConfig(AppConfig):
@@ -12,7 +12,7 @@ class NetraConfig(AppConfig):
     name = "netra"
 
     def ready(self) -> None:
-        checks.register(check_databases)
+        checks.register(check_databases, TAG)
         # Models and admin are loaded and stay: without this the collector walks them again and
         # again while pages and API are imported, a tenth of a start.
         gc.freeze()

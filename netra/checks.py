@@ -1,10 +1,13 @@
 """System checks of the composition: what would make Netra wrong, and not only slow."""
 
 from collections.abc import Sequence
+from typing import Final
 
 from django.apps import AppConfig
 from django.core.checks import CheckMessage, Error
 from django.db import connections
+
+TAG: Final = "netra"
 
 
 def check_databases(

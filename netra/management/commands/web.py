@@ -5,6 +5,7 @@ import contextlib
 import gc
 import socket
 import sys
+from importlib import import_module
 from typing import Any
 
 import uvicorn
@@ -14,6 +15,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from chat import consumers
 from chat.api import streams
 from chat.delivery import bell
+from netra.checks import TAG
 from netra.websocket import ChatProtocol
 
 # `up` gives this process 6 s to end: 3 to drain, 2 for requests under way.
@@ -25,10 +27,16 @@ DEPARTS_WITHIN_S = 1.0
 class DrainingServer(uvicorn.Server):
     """Tells its sockets to reconnect elsewhere before it shuts down."""
 
+    _warming: "asyncio.Future[object] | None" = None
+
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # A request may have news for other processes before this one has a socket.
         bell.attach()
         await super().startup(sockets)
+        # Sockets need no pages, and after a deploy they all come at once: pages and API are
+        # imported while the first of them are served.
+        loop = asyncio.get_running_loop()
+        self._warming = loop.run_in_executor(None, import_module, settings.ROOT_URLCONF)
         # Known to the others, and ready for orders, before the first socket comes.
         consumers.begin()
 
@@ -43,6 +51,8 @@ class DrainingServer(uvicorn.Server):
 
 class Command(BaseCommand):
     help = "Serve the web process with the server that NETRA_SERVER names."
+    # The others are for `manage.py check`, and import every page before the first connection.
+    requires_system_checks = (TAG,)
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
