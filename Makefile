@@ -59,6 +59,21 @@ conformance: .venv/run.ok
 	@$(BIN)/python -m conformance $(URL) $(if $(EMAIL),--email '$(EMAIL)') \
 	  $(if $(PASSWORD),--password '$(PASSWORD)') $(CONFORMANCE_OPTIONS)
 
+# Each page's modules and styles in one file, which collectstatic takes: before a deployment.
+.PHONY: bundle
+bundle: .venv/node.ok
+	@$(BIN)/python -m tools.bundle
+
+# What people read, into locale/, where its translations are; tells what is left to translate.
+.PHONY: words
+words: .venv/dev.ok
+	@DJANGO_SETTINGS_MODULE=netra.settings $(BIN)/python -m tools.words
+
+# Every page in every state, into var/screenshots/.
+.PHONY: screenshots
+screenshots: .venv/dev.ok browser
+	@$(BIN)/python -m tools.screenshots
+
 chaos: .venv/dev.ok
 	$(BIN)/python -m pytest -n 0 -m chaos
 

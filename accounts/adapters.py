@@ -17,10 +17,12 @@ from django.forms import ValidationError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import Resolver404, resolve
-from django.utils import timezone
+from django.utils import timezone, translation
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
-from accounts import flows, identities, limits, selectors, services
+from accounts import flows, identities, known_browsers, limits, selectors, services
 from accounts.errors import LinkRefused
 from accounts.mailbox import classify
 from accounts.models import AuditKind, User
@@ -47,10 +49,10 @@ ASKED_FOR = (
 class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth has no types
     error_messages = {  # noqa: RUF012  allauth reads a plain dict
         **DefaultAccountAdapter.error_messages,
-        "email_password_mismatch": "The email address or the password is not right.",
-        "incorrect_code": "This code is not right. Check the newest mail.",
-        "too_many_login_attempts": "Too many attempts. Sign in again to get a new code.",
-        "unknown_address": "Enter an email address that mail can reach.",
+        "email_password_mismatch": _("The email address or the password is not right."),
+        "incorrect_code": _("This code is not right. Check the newest mail."),
+        "too_many_login_attempts": _("Too many attempts. Sign in again to get a new code."),
+        "unknown_address": _("Enter an email address that mail can reach."),
     }
 
     def get_login_stages(self) -> list[str]:
@@ -95,10 +97,12 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         if until is None:
             return
         minutes = ceil((until - timezone.now()).total_seconds() / 60)
-        plural = "" if minutes == 1 else "s"
-        raise ValidationError(
-            f"Too many wrong passwords. Try again in {minutes} minute{plural}.", code="locked"
+        words = ngettext(
+            "Too many wrong passwords. Try again in %(minutes)s minute.",
+            "Too many wrong passwords. Try again in %(minutes)s minutes.",
+            minutes,
         )
+        raise ValidationError(words % {"minutes": minutes}, code="locked")
 
     def _network(self) -> str:
         return limits.network_of(self.get_client_ip(request_context.request))
@@ -118,9 +122,15 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         response: HttpResponse | None = super().pre_login(request, user, **kwargs)
         return response
 
+    def login(self, request: HttpRequest, user: User) -> None:
+        # Asked before: signing in writes down that somebody did.
+        self._is_first = user.last_login is None
+        super().login(request, user)
+
     def post_login(self, request: HttpRequest, user: User, **kwargs: Any) -> HttpResponse:
         flows.link_what_waited(request, user)
         response: HttpResponse = super().post_login(request, user, **kwargs)
+        known_browsers.greet(request, user, response, is_first=self._is_first)
         return response
 
     def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
@@ -133,12 +143,23 @@ class AccountAdapter(DefaultAccountAdapter):  # type: ignore[misc]  # allauth ha
         """Count the request against a limit of its network, or of `who`; refuse it when used up."""
         self._take(limit, who or self._network())
 
+    def send_notification_mail(
+        self,
+        template_prefix: str,
+        user: User,
+        context: dict[str, Any] | None = None,
+        email: str | None = None,
+    ) -> None:
+        with _language_of(user):
+            super().send_notification_mail(template_prefix, user, context, email)
+
     def send_mail(self, template_prefix: str, email: str, context: dict[str, Any]) -> None:
         if template_prefix in ASKED_FOR:
             self._take("mail_network", self._network())
             self._take("mail_address", selectors.address_hash(email))
         try:
-            super().send_mail(template_prefix, email, context)
+            with _language_of(context.get("user")):
+                super().send_mail(template_prefix, email, context)
         except (SMTPException, OSError):
             logger.exception("mail not sent", extra={"template": template_prefix})
             if template_prefix not in ASKED_FOR:
@@ -196,6 +217,11 @@ class ProviderAdapter(DefaultSocialAccountAdapter):  # type: ignore[misc]  # all
             provider=provider.sub_id,
             reason=_reason(request, exception, shown),
         )
+
+
+def _language_of(user: User | None) -> translation.override:
+    """That of whoever reads a mail, who may be another than who caused it."""
+    return translation.override(getattr(user, "language", "") or translation.get_language())
 
 
 def _reason(request: HttpRequest, exception: Exception | None, shown: dict[str, Any]) -> str:

@@ -12,6 +12,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -24,7 +25,7 @@ class FactorForm(forms.Form):
     """Instead of the mailed code, for who reads that mailbox no more."""
 
     factor = forms.CharField(
-        label="Code of your app, or a recovery code",
+        label=_("Code of your app, or a recovery code"),
         max_length=32,
         widget=forms.TextInput(attrs={"autocomplete": "one-time-code"}),
     )
@@ -89,14 +90,14 @@ def leave(request: HttpRequest) -> HttpResponse:
         return _finish(request, leaving)
     if leaving.record_invalid_attempt():
         return _page(request, user, leaving, form)
-    messages.error(request, "Too many wrong codes. Ask for the change again to get a new one.")
+    messages.error(request, _("Too many wrong codes. Ask for the change again to get a new one."))
     return redirect("account_email")
 
 
 def _finish(request: HttpRequest, leaving: Leaving) -> HttpResponse:
     if leaving.finish():
         return redirect("account_email_verification_sent")
-    messages.error(request, "That address cannot be used. Choose another one.")
+    messages.error(request, _("That address cannot be used. Choose another one."))
     return redirect("account_email")
 
 

@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from accounts.password import WORDS, Problem
+from accounts.password import Problem, problem_words
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -29,7 +29,7 @@ class PasswordRefused(AccountsError):
         self.problems = problems
 
     def __str__(self) -> str:
-        return " ".join(WORDS[problem] for problem in self.problems)
+        return " ".join(problem_words(problem) for problem in self.problems)
 
 
 class SuspensionRefused(AccountsError):

@@ -11,6 +11,7 @@ from allauth.account.models import Login
 from allauth.core import context
 from django import forms
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext_lazy as _
 
 from accounts import services
 from accounts.backends import stored_form
@@ -64,7 +65,7 @@ class DeleteForm(forms.Form):
     """The address, typed, as a sign that it was meant."""
 
     email = forms.CharField(
-        label="Your email address",
+        label=_("Your email address"),
         max_length=254,
         widget=forms.TextInput(attrs={"type": "email", "autocomplete": "off"}),
     )
@@ -76,7 +77,7 @@ class DeleteForm(forms.Form):
     def clean_email(self) -> str:
         typed = str(self.cleaned_data["email"]).strip()
         if stored_form(typed) != self.user.email:
-            raise forms.ValidationError("This is not the address of your account.")
+            raise forms.ValidationError(_("This is not the address of your account."))
         return typed
 
 

@@ -1,4 +1,4 @@
-"""What every request of somebody who is signed in leaves behind, and whose account it shows."""
+"""In which language a request is answered, what it leaves behind, and whose account it shows."""
 
 from collections.abc import Callable
 from http import HTTPStatus
@@ -8,18 +8,45 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+from django.utils.translation import gettext_lazy as _
 
 from accounts import impersonation, session_use
 from accounts.models import Impersonation, User
 
 Answer = Callable[[HttpRequest], HttpResponse]
 
-SIGNED_OUT: Final = "You were signed out, since nothing happened for a while. Sign in to go on."
-LOOK_OVER: Final = "You see your own account again: looking at the other one is over."
+SIGNED_OUT: Final = _("You were signed out, since nothing happened for a while. Sign in to go on.")
+LOOK_OVER: Final = _("You see your own account again: looking at the other one is over.")
 ONLY_LOOKS: Final = "You are looking at somebody's account: nothing can be changed in it."
 # What the person who looks does as themselves.
 OWN_DOORS: Final = frozenset({"account_logout", "impersonation_end"})
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+# Of programs, and of operators, whose words are not translated.
+ENGLISH_PATHS: Final = ("/admin/", "/api/", "/health/", "/webhooks/", "/csp-reports/")
+
+
+class LanguageMiddleware:
+    """Answers people in the language they chose, or else in the one their browser asks for.
+
+    Programs are answered in English, and so are operators, whose words are not translated.
+    """
+
+    def __init__(self, get_response: Answer) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        if request.path.startswith(ENGLISH_PATHS):
+            with translation.override(settings.LANGUAGE_CODE):
+                return self._get_response(request)
+        chosen = request.user.language if isinstance(request.user, User) else ""
+        language = chosen or translation.get_language_from_request(request)
+        with translation.override(language):
+            response = self._get_response(request)
+        response.headers.setdefault("Content-Language", language)
+        patch_vary_headers(response, ("Accept-Language",))
+        return response
 
 
 class SessionUseMiddleware:

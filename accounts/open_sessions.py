@@ -12,6 +12,7 @@ from msgspec import Struct
 
 from accounts import services, sessions
 from accounts.models import AuditKind, SessionRecord, User
+from accounts.user_agents import device_words
 
 SHOWN_MAX: Final = 50
 
@@ -34,7 +35,7 @@ def sessions_of(user: User, *, this: str | None) -> list[OpenSession]:
     found = [
         OpenSession(
             number=record.pk,
-            device=record.device,
+            device=device_words(record.device),
             network=record.network or "",
             signed_in_at=record.signed_in_at,
             used_at=record.used_at,

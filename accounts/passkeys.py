@@ -9,6 +9,7 @@ from allauth.mfa.webauthn import forms as stock
 from allauth.mfa.webauthn.internal import auth
 from django import forms
 from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 from accounts.second_factor import SecondFactorAdapter
@@ -72,7 +73,9 @@ class AddForm(stock.SignupWebAuthnForm):  # type: ignore[misc]  # allauth has no
     """Adds a passkey; the one for signing up has no choice of a passkey that asks for nothing."""
 
     name = forms.CharField(
-        required=False, max_length=NAME_CHARACTERS_MAX, help_text="So that you can tell them apart."
+        required=False,
+        max_length=NAME_CHARACTERS_MAX,
+        help_text=_("So that you can tell them apart."),
     )
     credential = CredentialField()
     user: User

@@ -4,12 +4,11 @@ from collections.abc import Container, Iterator
 from datetime import timedelta
 from enum import StrEnum
 
+from netra.words import gettext, gettext_noop
+
 LENGTH_MIN = 8
 LENGTH_MAX = 128
-RULE = (
-    f"{LENGTH_MIN} to {LENGTH_MAX} characters, with an upper case letter, a lower case letter, "
-    "a digit and a special character. Nothing that is in common use."
-)
+_LENGTHS = {"least": LENGTH_MIN, "most": LENGTH_MAX}
 
 # Satisfy every other rule, and head the lists of leaked passwords for that reason.
 _COMMON_IN_SPITE_OF_RULES = """
@@ -33,15 +32,29 @@ class Problem(StrEnum):
     COMMON = "common"
 
 
-WORDS = {
-    Problem.TOO_SHORT: f"Use at least {LENGTH_MIN} characters.",
-    Problem.TOO_LONG: f"Use at most {LENGTH_MAX} characters.",
-    Problem.NO_UPPER: "Add an upper case letter.",
-    Problem.NO_LOWER: "Add a lower case letter.",
-    Problem.NO_DIGIT: "Add a digit.",
-    Problem.NO_SPECIAL: "Add a special character, such as ! or -.",
-    Problem.COMMON: "This password is in common use; choose another.",
+_WORDS = {
+    Problem.TOO_SHORT: gettext_noop("Use at least %(least)s characters."),
+    Problem.TOO_LONG: gettext_noop("Use at most %(most)s characters."),
+    Problem.NO_UPPER: gettext_noop("Add an upper case letter."),
+    Problem.NO_LOWER: gettext_noop("Add a lower case letter."),
+    Problem.NO_DIGIT: gettext_noop("Add a digit."),
+    Problem.NO_SPECIAL: gettext_noop("Add a special character, such as ! or -."),
+    Problem.COMMON: gettext_noop("This password is in common use; choose another."),
 }
+
+
+def rule_words() -> str:
+    """What a password must be, before anybody has typed one."""
+    words = gettext(
+        "%(least)s to %(most)s characters, with an upper case letter, a lower case letter, "
+        "a digit and a special character. Nothing that is in common use."
+    )
+    return words % _LENGTHS
+
+
+def problem_words(problem: Problem) -> str:
+    """What to do about a problem."""
+    return gettext(_WORDS[problem]) % _LENGTHS
 
 
 def problems(password: str, *, common: Container[str] = frozenset()) -> tuple[Problem, ...]:

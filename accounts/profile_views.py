@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import User
@@ -14,15 +15,15 @@ from billing.selectors import entitlements_of
 
 class ProfileForm(forms.Form):
     name = forms.CharField(
-        label="Name",
+        label=_("Name"),
         max_length=80,
         required=False,
-        help_text="How we greet you. Nobody else sees it.",
+        help_text=_("How we greet you. Nobody else sees it."),
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     language = forms.ChoiceField(
-        label="Language",
-        choices=[("", "As your browser has it"), *settings.LANGUAGES],
+        label=_("Language"),
+        choices=[("", _("As your browser has it")), *settings.LANGUAGES],
         required=False,
         widget=forms.Select(attrs={"class": "input"}),
     )
@@ -41,7 +42,7 @@ def profile(request: HttpRequest) -> HttpResponse:
     form = ProfileForm(request.POST or None, initial=kept)
     if form.is_valid():
         User.objects.filter(pk=user.pk).update(**form.cleaned_data)
-        messages.success(request, "Your profile is saved.")
+        messages.success(request, _("Your profile is saved."))
         return redirect("account_profile")
     shown = {"form": form, "tier": entitlements_of(user).tier.value}
     return render(request, "accounts/profile.html", shown)

@@ -13,13 +13,15 @@ from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.base import forms as stock
 from allauth.mfa.models import Authenticator
 from allauth.mfa.totp.internal import auth as totp
-from cryptography.fernet import Fernet, MultiFernet
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 from django.db import transaction
 from django.db.models import F
 from django.forms import ValidationError
 from django.utils import timezone
 from django.utils.encoding import force_bytes
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from accounts import selectors, services
 from accounts.errors import FactorRefused
@@ -33,10 +35,12 @@ LAST_STEP: Final = "last_step"
 class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth has no types
     error_messages = {  # noqa: RUF012  allauth reads a plain dict
         **DefaultMFAAdapter.error_messages,
-        "incorrect_code": "This code is not right. Each code works once.",
-        "incorrect_passkey": "This passkey was not accepted. Try again, or sign in another way.",
-        "too_many_passkeys": "You have as many passkeys as an account can have. Remove one first.",
-        "unverified_email": "Confirm your email address first.",
+        "incorrect_code": _("This code is not right. Each code works once."),
+        "incorrect_passkey": _("This passkey was not accepted. Try again, or sign in another way."),
+        "too_many_passkeys": _(
+            "You have as many passkeys as an account can have. Remove one first."
+        ),
+        "unverified_email": _("Confirm your email address first."),
     }
 
     def generate_authenticator_name(self, user: User, type: Authenticator.Type) -> str:
@@ -55,11 +59,27 @@ class SecondFactorAdapter(DefaultMFAAdapter):  # type: ignore[misc]  # allauth h
         return _fernet().decrypt(encrypted_text.encode()).decode()
 
 
+def reseal(text: str) -> str:
+    """The same, readable with the present key alone; itself where it is so.
+
+    Raises cryptography.fernet.InvalidToken where no key of the deployment opens it.
+    """
+    try:
+        MultiFernet(_boxes()[:1]).decrypt(text.encode())
+    except InvalidToken:
+        return _fernet().rotate(text.encode()).decode()
+    return text
+
+
 def _fernet() -> MultiFernet:
     """The first key writes, all of them read: so a secret key can be replaced."""
+    return MultiFernet(_boxes())
+
+
+def _boxes() -> list[Fernet]:
     keys = (force_bytes(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS))
     derived = (sha256(b"accounts.second_factor " + key).digest() for key in keys)
-    return MultiFernet([Fernet(urlsafe_b64encode(key)) for key in derived])
+    return [Fernet(urlsafe_b64encode(key)) for key in derived]
 
 
 def check_code(*, user: User, code: str) -> Authenticator | None:
@@ -105,7 +125,7 @@ def remove_all(*, user: User, actor: User, reason: str) -> bool:
         raise FactorRefused("own_account")
     if (user.is_staff or user.is_superuser) and not actor.is_superuser:
         raise FactorRefused("staff")
-    removed, _ = Authenticator.objects.filter(user=user).delete()
+    removed, _rows = Authenticator.objects.filter(user=user).delete()
     if not removed:
         return False
     User.objects.filter(pk=user.pk).update(session_generation=F("session_generation") + 1)
@@ -144,10 +164,12 @@ class CodeForm(stock.BaseAuthenticateForm):  # type: ignore[misc]  # allauth has
         if until is None:
             return
         minutes = ceil((until - timezone.now()).total_seconds() / 60)
-        plural = "" if minutes == 1 else "s"
-        raise ValidationError(
-            f"Too many wrong codes. Try again in {minutes} minute{plural}.", code="locked"
+        words = ngettext(
+            "Too many wrong codes. Try again in %(minutes)s minute.",
+            "Too many wrong codes. Try again in %(minutes)s minutes.",
+            minutes,
         )
+        raise ValidationError(words % {"minutes": minutes}, code="locked")
 
 
 class AuthenticateForm(CodeForm, stock.AuthenticateForm):  # type: ignore[misc]  # as above

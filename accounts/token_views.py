@@ -8,6 +8,8 @@ from django.contrib.auth.decorators import login_required
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils import timezone
+from django.utils.text import format_lazy
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_http_methods
 
@@ -20,21 +22,23 @@ from billing.selectors import catalogue, entitlements_of
 NUMBER_DIGITS_MAX: Final = 18
 CHOICE: Final = forms.Select(attrs={"class": "input"})
 _REFUSALS: Final = {
-    TokenRefusal.NOT_IN_PLAN: "Your plan has no API access.",
-    TokenRefusal.TOO_MANY: f"You may have {own_tokens.TOKENS_MAX} tokens. Revoke one first.",
+    TokenRefusal.NOT_IN_PLAN: _("Your plan has no API access."),
+    TokenRefusal.TOO_MANY: format_lazy(
+        _("You may have {count} tokens. Revoke one first."), count=own_tokens.TOKENS_MAX
+    ),
 }
 
 
 class TokenForm(forms.Form):
-    name = forms.CharField(label="Name", max_length=60, help_text="Where you will use it.")
-    scope = forms.ChoiceField(label="It may", choices=TokenScope.choices, widget=CHOICE)
+    name = forms.CharField(label=_("Name"), max_length=60, help_text=_("Where you will use it."))
+    scope = forms.ChoiceField(label=_("It may"), choices=TokenScope.choices, widget=CHOICE)
     days = forms.TypedChoiceField(
-        label="It expires",
+        label=_("It expires"),
         choices=[
-            ("30", "after 30 days"),
-            ("90", "after 90 days"),
-            ("365", "after a year"),
-            ("", "never"),
+            ("30", _("after 30 days")),
+            ("90", _("after 90 days")),
+            ("365", _("after a year")),
+            ("", _("never")),
         ],
         coerce=int,
         empty_value=None,
@@ -57,7 +61,7 @@ def tokens(request: HttpRequest) -> HttpResponse:
         number = request.POST["revoke"]
         is_number = number.isascii() and number.isdigit() and len(number) <= NUMBER_DIGITS_MAX
         if is_number and own_tokens.revoke_token(user=user, number=int(number)):
-            messages.success(request, "That token is revoked: it opens nothing more.")
+            messages.success(request, _("That token is revoked: it opens nothing more."))
         return redirect("account_tokens")
     flows.require_fresh(request, back="account_tokens")
     form = TokenForm(request.POST)

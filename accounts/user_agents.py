@@ -2,6 +2,9 @@
 
 from typing import Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 # The first that fits: nearly every browser also names those that it wants to be taken for.
 _BROWSERS: Final = (
     ("Edg", "Edge"),
@@ -13,7 +16,7 @@ _BROWSERS: Final = (
     ("Chrome/", "Chrome"),
     ("Chromium/", "Chromium"),
     ("Safari/", "Safari"),
-    ("python", "a Python program"),
+    ("python", gettext_noop("a Python program")),
     ("curl/", "curl"),
 )
 _SYSTEMS: Final = (
@@ -25,6 +28,7 @@ _SYSTEMS: Final = (
     ("Macintosh", "macOS"),
     ("Linux", "Linux"),
 )
+_ON: Final = " on "
 
 
 def device_of(user_agent: str) -> str:
@@ -32,8 +36,16 @@ def device_of(user_agent: str) -> str:
     browser = _first(_BROWSERS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     if browser and system:
-        return f"{browser} on {system}"
-    return browser or system or "An unknown device"
+        return f"{browser}{_ON}{system}"
+    return browser or system or gettext_noop("An unknown device")
+
+
+def device_words(device: str) -> str:
+    """What `device_of` answered, in the language of whom it is told."""
+    browser, on, system = device.partition(_ON)
+    if not on:
+        return _(device)
+    return _("%(browser)s on %(system)s") % {"browser": _(browser), "system": system}
 
 
 def _first(names: tuple[tuple[str, str], ...], user_agent: str) -> str:

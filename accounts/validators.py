@@ -12,11 +12,14 @@ class PasswordPolicy:
         found = policy.problems(password, common=selectors.common_passwords())
         if found:
             raise ValidationError(
-                [ValidationError(policy.WORDS[problem], code=problem.value) for problem in found]
+                [
+                    ValidationError(policy.problem_words(problem), code=problem.value)
+                    for problem in found
+                ]
             )
 
     def get_help_text(self) -> str:
-        return policy.RULE
+        return policy.rule_words()
 
     def password_changed(self, password: str, user: User | None = None) -> None:
         """Django calls this after every save with a new password, whatever road it came by."""

@@ -21,6 +21,7 @@ from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 from requests import RequestException
@@ -96,11 +97,11 @@ def sessions(request: HttpRequest) -> HttpResponse:
         return render(request, "accounts/sessions.html", {"sessions": found})
     if "others" in request.POST:
         ended = open_sessions.end_other_sessions(request, user=user)
-        messages.success(request, f"Signed out everywhere else ({ended}).")
+        messages.success(request, _("Signed out everywhere else (%(count)s).") % {"count": ended})
         return redirect("account_sessions")
     number = _number(request.POST.get("session", ""))
     if number is not None and open_sessions.end_session(user=user, number=number):
-        messages.success(request, "That session is signed out.")
+        messages.success(request, _("That session is signed out."))
     return redirect("account_sessions")
 
 
@@ -207,9 +208,14 @@ def _unlink(request: HttpRequest, user: User) -> None:
     try:
         identities.unlink(user=user, identity=identity)
     except LinkRefused:
-        messages.error(request, f"{name} is your only way to sign in. Set a password first.")
+        messages.error(
+            request,
+            _("%(name)s is your only way to sign in. Set a password first.") % {"name": name},
+        )
         return
-    messages.success(request, f"{name} is unlinked: it opens your account no more.")
+    messages.success(
+        request, _("%(name)s is unlinked: it opens your account no more.") % {"name": name}
+    )
 
 
 def _linked(user: User) -> dict[str, Any]:

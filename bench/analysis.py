@@ -13,7 +13,7 @@ from bench import servers
 from bench.people import unlimited_people
 from bench.table import Row, Wanted
 from bench.wire import Socket
-from chat import services
+from chat import uploads
 from chat.database import in_database
 from netra import env
 
@@ -72,7 +72,7 @@ async def _answered(socket: Socket, user: User, number: int) -> float:
 
 def _stored(user: User) -> str:
     content = ContentFile("\n".join(_lines()).encode())
-    return services.store_file(user=user, name="usage.csv", content=content).public_id
+    return uploads.store_file(user=user, name="usage.csv", content=content).public_id
 
 
 def _lines() -> Iterator[str]:

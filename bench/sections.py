@@ -19,6 +19,7 @@ from bench import (
     machine,
     memory,
     outage,
+    page,
     resume,
     sends,
     stalled,
@@ -45,6 +46,7 @@ SECTIONS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxy
         "sends": sends.rows,
         "api": api.rows,
         "entitlements": entitlements.rows,
+        "page": page.rows,
         "startup": startup.rows,
         "daphne": daphne.rows,
     }

@@ -7,6 +7,7 @@ from types import MappingProxyType
 
 from billing.periods import Window
 from billing.tiers import Tier
+from netra.words import gettext, gettext_noop, grouped
 
 # The keys of every limit, and how each is counted.
 WINDOWS: Mapping[str, Window] = MappingProxyType(
@@ -23,17 +24,37 @@ WINDOWS: Mapping[str, Window] = MappingProxyType(
 # What people call each, after a number.
 LIMIT_WORDS: Mapping[str, str] = MappingProxyType(
     {
-        "runs_month": "runs a month",
-        "messages_minute": "messages a minute",
-        "concurrent_runs": "runs at once",
-        "concurrent_connections": "connections at once",
-        "session_idle_hours": "hours until an idle sign-in ends",
-        "retention_days": "days that events are kept at least",
+        "runs_month": gettext_noop("runs a month"),
+        "messages_minute": gettext_noop("messages a minute"),
+        "concurrent_runs": gettext_noop("runs at once"),
+        "concurrent_connections": gettext_noop("connections at once"),
+        "session_idle_hours": gettext_noop("hours until an idle sign-in ends"),
+        "retention_days": gettext_noop("days that events are kept at least"),
+    }
+)
+# The same where there is but one of it.
+_ONE_WORDS: Mapping[str, str] = MappingProxyType(
+    {
+        "runs_month": gettext_noop("run a month"),
+        "messages_minute": gettext_noop("message a minute"),
+        "concurrent_runs": gettext_noop("run at once"),
+        "concurrent_connections": gettext_noop("connection at once"),
+        "session_idle_hours": gettext_noop("hour until an idle sign-in ends"),
+        "retention_days": gettext_noop("day that events are kept at least"),
     }
 )
 
 # Parts of names of features that are read letter by letter.
 _INITIALS = frozenset({"api", "sso"})
+# Those of FIRST_FEATURES; one that an operator adds is called by its name.
+_FEATURE_WORDS = (
+    gettext_noop("basic chat"),
+    gettext_noop("API access"),
+    gettext_noop("advanced analytics"),
+    gettext_noop("priority support"),
+    gettext_noop("SSO"),
+    gettext_noop("custom integrations"),
+)
 
 # Of a limit of a month; whoever reaches one is told so, once a period each.
 WARN_AT_PERCENT = (80, 95, 100)
@@ -80,17 +101,21 @@ class LimitVersion:
 
 def limit_words(name: str, value: int | None) -> str:
     """What a limit allows, such as "5,000 runs a month"."""
-    words = LIMIT_WORDS[name]
     if value == 1:
-        one, _, rest = words.partition("s ")
-        return f"1 {one} {rest}"
-    return f"{'unlimited' if value is None else f'{value:,}'} {words}"
+        return f"1 {gettext(_ONE_WORDS[name])}"
+    return f"{number_words(value)} {gettext(LIMIT_WORDS[name])}"
+
+
+def number_words(limit: int | None) -> str:
+    """What a limit is, such as "5,000" or "unlimited"."""
+    return gettext("unlimited") if limit is None else grouped(limit)
 
 
 def feature_words(name: str) -> str:
     """What people call a feature, such as "API access"."""
     words = name.replace("_", " ").split(" ")
-    return " ".join(word.upper() if word in _INITIALS else word for word in words)
+    called = " ".join(word.upper() if word in _INITIALS else word for word in words)
+    return gettext(called)
 
 
 def suffices(limit: int | None, amount: int) -> bool:

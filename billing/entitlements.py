@@ -14,6 +14,7 @@ from billing.overrides import (
     why_overridden,
 )
 from billing.tiers import Tier
+from netra.words import gettext, gettext_noop, moment_words
 
 
 class GrantKind(StrEnum):
@@ -26,12 +27,12 @@ class GrantKind(StrEnum):
 
 
 _BY = {
-    GrantKind.PROVIDER: "by the account you sign in with",
-    GrantKind.DOMAIN: "by your organisation's address",
-    GrantKind.TRIAL: "by a trial",
-    GrantKind.SUBSCRIPTION: "by your subscription",
-    GrantKind.MANUAL: "by a grant from our staff",
-    GrantKind.COMPENSATION: "as a compensation",
+    GrantKind.PROVIDER: gettext_noop("by the account you sign in with"),
+    GrantKind.DOMAIN: gettext_noop("by your organisation's address"),
+    GrantKind.TRIAL: gettext_noop("by a trial"),
+    GrantKind.SUBSCRIPTION: gettext_noop("by your subscription"),
+    GrantKind.MANUAL: gettext_noop("by a grant from our staff"),
+    GrantKind.COMPENSATION: gettext_noop("as a compensation"),
 }
 _KINDS = list(GrantKind)
 _NEVER = datetime.max.replace(tzinfo=UTC)
@@ -161,27 +162,27 @@ def _why(grants: Collection[GrantSpan], at: datetime) -> str:
     winner = _winner(grants, at)
     if winner is None or winner.tier is Tier.FREE:
         return _why_free(grants, at)
-    sentence = f"{winner.tier.capitalize()} plan {_BY[winner.kind]}"
+    told = {"tier": winner.tier.capitalize(), "by": gettext(_BY[winner.kind])}
     end = winner.ends_at
     if end is None:
-        return f"{sentence}."
+        return gettext("%(tier)s plan %(by)s.") % told
     after = effective_tier(grants, end)
-    follows = "which goes on" if after is winner.tier else f"then the {after} plan"
-    return f"{sentence} until {_words(end)}, {follows}."
+    told |= {"end": moment_words(end), "after": after.words}
+    if after is winner.tier:
+        return gettext("%(tier)s plan %(by)s until %(end)s, which goes on.") % told
+    return gettext("%(tier)s plan %(by)s until %(end)s, then the %(after)s plan.") % told
 
 
 def _why_free(grants: Collection[GrantSpan], at: datetime) -> str:
     trials = [(g.ends_at, g.tier) for g in grants if g.kind is GrantKind.TRIAL and g.ends_at]
     ended = [(end, tier) for end, tier in trials if end <= at]
     if not ended:
-        return "Free plan: nothing on this account grants a higher one."
+        return gettext("Free plan: nothing on this account grants a higher one.")
     end, tier = max(ended)
-    name = f"your {tier.capitalize()} trial"
-    return f"Free plan: {name} ended on {_words(end)}; all that was written stays readable."
-
-
-def _words(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+    words = gettext(
+        "Free plan: your %(tier)s trial ended on %(end)s; all that was written stays readable."
+    )
+    return words % {"tier": tier.capitalize(), "end": moment_words(end)}
 
 
 def _next_change(

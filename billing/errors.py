@@ -6,6 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from billing.tiers import Tier
+from netra.words import gettext, gettext_noop
 
 
 class BillingError(Exception):
@@ -180,12 +181,18 @@ class PaymentRefusal(StrEnum):
 
 PAYMENT_REFUSAL_WORDS: Mapping[PaymentRefusal, str] = MappingProxyType(
     {
-        PaymentRefusal.ALREADY_PAYS: "The account has a subscription already.",
-        PaymentRefusal.BUSY: "Another window is opening the payment page. Please try again.",
-        PaymentRefusal.NOT_A_CUSTOMER: "The account has never paid for anything.",
-        PaymentRefusal.NOT_CONFIGURED: "Payments are not configured; please ask the operator.",
-        PaymentRefusal.NOT_SOLD: "This plan is not sold at this price now.",
-        PaymentRefusal.OTHER_PRICE: "The payment provider has no such price of this amount.",
+        PaymentRefusal.ALREADY_PAYS: gettext_noop("The account has a subscription already."),
+        PaymentRefusal.BUSY: gettext_noop(
+            "Another window is opening the payment page. Please try again."
+        ),
+        PaymentRefusal.NOT_A_CUSTOMER: gettext_noop("The account has never paid for anything."),
+        PaymentRefusal.NOT_CONFIGURED: gettext_noop(
+            "Payments are not configured; please ask the operator."
+        ),
+        PaymentRefusal.NOT_SOLD: gettext_noop("This plan is not sold at this price now."),
+        PaymentRefusal.OTHER_PRICE: gettext_noop(
+            "The payment provider has no such price of this amount."
+        ),
     }
 )
 
@@ -198,7 +205,7 @@ class PaymentRefused(BillingError):
         self.reason = reason
 
     def __str__(self) -> str:
-        return PAYMENT_REFUSAL_WORDS[self.reason]
+        return gettext(PAYMENT_REFUSAL_WORDS[self.reason])
 
 
 class UnknownPrice(BillingError):

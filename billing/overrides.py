@@ -2,10 +2,11 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from types import MappingProxyType
 
 from billing.catalogue import WINDOWS, feature_words, limit_words
+from netra.words import gettext, moment_words
 
 # Of a feature that is no limit: it is there, or it is not.
 DENIED, ALLOWED = 0, 1
@@ -52,17 +53,21 @@ def why_overridden(live: Collection[OverrideSpan]) -> str:
     """One sentence about all of them; empty without any."""
     if not live:
         return ""
-    return f"By an exception from our staff: {'; '.join(_words(override) for override in live)}."
+    words = gettext("By an exception from our staff: %(exceptions)s.")
+    return words % {"exceptions": "; ".join(_words(override) for override in live)}
 
 
 def value_words(feature: str, value: int | None) -> str:
     """What an override gives, such as "5,000 runs a month" or "without sso"."""
     if feature not in WINDOWS:
-        return f"{'without' if value == DENIED else 'with'} {feature_words(feature)}"
+        words = gettext("without %(feature)s") if value == DENIED else gettext("with %(feature)s")
+        return words % {"feature": feature_words(feature)}
     return limit_words(feature, value)
 
 
 def _words(override: OverrideSpan) -> str:
     words = value_words(override.feature, override.value)
     end = override.ends_at
-    return words if end is None else f"{words} until {end.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+    if end is None:
+        return words
+    return gettext("%(words)s until %(end)s") % {"words": words, "end": moment_words(end)}

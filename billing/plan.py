@@ -5,20 +5,28 @@ from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
 
-from billing.catalogue import LIMIT_WORDS, WINDOWS, Catalogue, feature_words, percent_reached
+from billing.catalogue import (
+    LIMIT_WORDS,
+    WINDOWS,
+    Catalogue,
+    feature_words,
+    number_words,
+    percent_reached,
+)
 from billing.entitlements import Entitlements
-from billing.overrides import value_words
+from billing.overrides import ALLOWED, DENIED, value_words
 from billing.periods import Window
 from billing.prices import NEGOTIATED_WORDS, Currency, Interval, price_words
 from billing.tiers import Tier
 from billing.trials import TrialEnding
+from netra.words import gettext, gettext_noop, grouped
 
 TITLES: Mapping[str, str] = MappingProxyType(
     {
-        "runs_month": "Runs this month",
-        "messages_minute": "Messages this minute",
-        "concurrent_runs": "Runs at once",
-        "concurrent_connections": "Connections at once",
+        "runs_month": gettext_noop("Runs this month"),
+        "messages_minute": gettext_noop("Messages this minute"),
+        "concurrent_runs": gettext_noop("Runs at once"),
+        "concurrent_connections": gettext_noop("Connections at once"),
     }
 )
 
@@ -48,12 +56,12 @@ class Meter:
 
     @property
     def title(self) -> str:
-        return TITLES[self.usage.feature]
+        return gettext(TITLES[self.usage.feature])
 
     @property
     def told(self) -> str:
-        limit = self.usage.limit
-        return f"{self.usage.used:,} of {'unlimited' if limit is None else f'{limit:,}'}"
+        told = {"used": grouped(self.usage.used), "limit": number_words(self.usage.limit)}
+        return gettext("%(used)s of %(limit)s") % told
 
     @property
     def percent(self) -> int:
@@ -149,8 +157,8 @@ def coming_change(now: Entitlements, then: Entitlements, at: datetime) -> Coming
     limits = [
         value_words(name, value) for name, value in then.limits.items() if value != now.limits[name]
     ]
-    lost = [f"without {feature_words(feature)}" for feature in sorted(now.features - then.features)]
-    won = [f"with {feature_words(feature)}" for feature in sorted(then.features - now.features)]
+    lost = [value_words(feature, DENIED) for feature in sorted(now.features - then.features)]
+    won = [value_words(feature, ALLOWED) for feature in sorted(then.features - now.features)]
     return Coming(at=at, tier=then.tier, differences=(*limits, *won, *lost))
 
 
@@ -179,9 +187,9 @@ def rows(entitled: Entitlements, compared: Sequence[Column]) -> tuple[Row, ...]:
     return (
         *(
             Row(
-                title=_capital(words),
+                title=_capital(gettext(words)),
                 cells=tuple(
-                    (_number(c.limits[name]), _more(c.limits[name], entitled.limits[name]))
+                    (number_words(c.limits[name]), _more(c.limits[name], entitled.limits[name]))
                     for c in compared
                 ),
             )
@@ -191,9 +199,9 @@ def rows(entitled: Entitlements, compared: Sequence[Column]) -> tuple[Row, ...]:
             Row(
                 title=_capital(feature_words(feature)),
                 cells=tuple(
-                    ("yes", feature not in entitled.features)
+                    (gettext("yes"), feature not in entitled.features)
                     if feature in c.features
-                    else ("no", False)
+                    else (gettext("no"), False)
                     for c in compared
                 ),
             )
@@ -208,7 +216,7 @@ def _meter(entitled: Entitlements, usage: Usage, catalogue: Catalogue, at: datet
     if usage.limit is not None and not overridden:
         tier = catalogue.lowest_tier(usage.feature, usage.limit + 1, at)
         if tier is not None:
-            higher = tier, _number(catalogue.limits_of(tier, at)[usage.feature])
+            higher = tier, number_words(catalogue.limits_of(tier, at)[usage.feature])
     return Meter(usage=usage, overridden=overridden, higher=higher)
 
 
@@ -216,16 +224,12 @@ def _more(value: int | None, than: int | None) -> bool:
     return than is not None and (value is None or value > than)
 
 
-def _number(value: int | None) -> str:
-    return "unlimited" if value is None else f"{value:,}"
-
-
 def _price(tier: Tier, offers: Sequence[Offer]) -> str:
     if tier is Tier.FREE:
         currency = offers[0].currency if offers else Currency.USD
         return price_words(0, currency, Interval.MONTH)
     prices = [offer.words for offer in offers if offer.tier is tier]
-    return " or ".join(prices) or NEGOTIATED_WORDS
+    return gettext(" or ").join(prices) or gettext(NEGOTIATED_WORDS)
 
 
 def _capital(words: str) -> str:

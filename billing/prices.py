@@ -1,10 +1,12 @@
 """What plans cost: amounts in the smallest unit of their currency, and the first price list."""
 
 from collections.abc import Mapping
+from decimal import Decimal
 from enum import StrEnum
 from types import MappingProxyType
 
 from billing.tiers import Tier
+from netra.words import gettext, gettext_noop, grouped
 
 # Sold by the page; free costs nothing, and enterprise is negotiated.
 SOLD_TIERS = (Tier.EARLY, Tier.MID)
@@ -34,8 +36,15 @@ _SIGNS: Mapping[Currency, str] = MappingProxyType(
     {Currency.USD: "$", Currency.EUR: "€", Currency.GBP: "£", Currency.CHF: "CHF "}
 )
 
+_EACH: Mapping[Interval, str] = MappingProxyType(
+    {
+        Interval.MONTH: gettext_noop("%(amount)s a month"),
+        Interval.YEAR: gettext_noop("%(amount)s a year"),
+    }
+)
+
 # Of plans that no row sells.
-NEGOTIATED_WORDS = "by agreement"
+NEGOTIATED_WORDS = gettext_noop("by agreement")
 
 # First values, in cents of a US dollar a month. Operators edit the rows, not this table.
 FIRST_PRICES: Mapping[Tier, int] = MappingProxyType({Tier.EARLY: 5_000, Tier.MID: 10_000})
@@ -45,9 +54,11 @@ def amount_words(amount: int, currency: str) -> str:
     """An amount as people write it, such as "$50" or "€49.50"."""
     whole, part = divmod(amount, 100)
     sign = _SIGNS[Currency(currency)]
-    return f"{sign}{whole:,}.{part:02}" if part else f"{sign}{whole:,}"
+    shown = grouped(Decimal(amount) / 100, places=2) if part else grouped(whole)
+    return f"{sign}{shown}"
 
 
 def price_words(amount: int, currency: str, interval: str) -> str:
     """What is paid and how often, such as "$50 a month"."""
-    return f"{amount_words(amount, currency)} a {interval}"
+    words = _EACH[Interval(interval)]
+    return gettext(words) % {"amount": amount_words(amount, currency)}

@@ -32,6 +32,7 @@ from billing.prices import SOLD_TIERS
 from billing.subscriptions import in_trouble, words_of
 from billing.tiers import Tier
 from billing.trials import OVER_SAID_FOR, TrialEnding, environment_of
+from netra.words import gettext
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -126,6 +127,22 @@ def plan_of(user: "User") -> Plan:
     )
 
 
+def plans() -> tuple[plan.Column, ...]:
+    """Every plan with its price, as whoever has no account may see it."""
+    now = timezone.now()
+    return plan.columns(catalogue(), _offers(now), now)
+
+
+def longest_trial_days() -> int:
+    """Of the trials that begin by themselves in this environment; 0 where none does."""
+    now = timezone.now()
+    environment = environment_of(settings.NETRA_ENV, testing=settings.NETRA_TESTING)
+    rules = TrialPolicy.objects.filter(
+        environment=environment, starts_by_itself=True, valid_from__lte=now
+    ).exclude(valid_until__lte=now)
+    return max(rules.values_list("days", flat=True), default=0)
+
+
 def payment_of(user: "User", *, at: datetime) -> Payment:
     """What the account pays, and which plans it could pay for."""
     customer = Customer.objects.filter(user=user).first()
@@ -138,10 +155,14 @@ def payment_of(user: "User", *, at: datetime) -> Payment:
     return Payment(
         configured=bool(settings.STRIPE_KEY),
         known=customer is not None,
-        words="" if told is None else words_of(told, "a price" if price is None else price.words),
+        words="" if told is None else words_of(told, _told_price(price)),
         in_trouble=told is not None and in_trouble(told),
         offers=_offers(at),
     )
+
+
+def _told_price(price: Price | None) -> str:
+    return gettext("a price") if price is None else price.words
 
 
 def _offers(at: datetime) -> tuple[Offer, ...]:

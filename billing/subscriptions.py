@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import assert_never
 
 from billing.tiers import Tier
+from netra.words import day_words, gettext
 
 # A card is charged again for so long after a renewal that failed, and the plan goes on.
 ARREARS = timedelta(days=7)
@@ -104,23 +105,29 @@ def next_look(told: Collection[Told], at: datetime) -> datetime | None:
 def words_of(told: Told, price: str) -> str:
     """What its customer is told of it; `price` is what is paid, such as "$50 a month"."""
     if told.refunded:
-        return "Your last payment was given back, and the plan with it."
+        return gettext("Your last payment was given back, and the plan with it.")
     match told.status:
         case Status.ACTIVE | Status.TRIALING if told.ends_at is not None:
-            return f"Your subscription ends on {_day(told.ends_at)} and is not renewed."
+            words = gettext("Your subscription ends on %(day)s and is not renewed.")
+            return words % {"day": day_words(told.ends_at)}
         case Status.ACTIVE | Status.TRIALING:
-            return f"You pay {price}; the next payment is on {_day(told.period_ends_at)}."
+            words = gettext("You pay %(price)s; the next payment is on %(day)s.")
+            return words % {"price": price, "day": day_words(told.period_ends_at)}
         case Status.PAST_DUE:
-            until = told.paid_until or told.period_ends_at
-            return f"Your last payment failed. Without another card the plan ends on {_day(until)}."
+            words = gettext(
+                "Your last payment failed. Without another card the plan ends on %(day)s."
+            )
+            return words % {"day": day_words(told.paid_until or told.period_ends_at)}
         case Status.UNPAID:
-            return "Your payments failed, and the plan has ended. Pay the open invoice to go on."
+            return gettext(
+                "Your payments failed, and the plan has ended. Pay the open invoice to go on."
+            )
         case Status.INCOMPLETE:
-            return "Your first payment is not complete yet."
+            return gettext("Your first payment is not complete yet.")
         case Status.PAUSED:
-            return "Your subscription is paused."
+            return gettext("Your subscription is paused.")
         case Status.INCOMPLETE_EXPIRED | Status.CANCELED:
-            return "Your subscription has ended."
+            return gettext("Your subscription has ended.")
         case _:
             assert_never(told.status)
 
@@ -128,7 +135,3 @@ def words_of(told: Told, price: str) -> str:
 def in_trouble(told: Told) -> bool:
     """Whether its customer has to do something for the plan."""
     return told.refunded or told.status in (Status.PAST_DUE, Status.UNPAID, Status.INCOMPLETE)
-
-
-def _day(moment: datetime) -> str:
-    return f"{moment.astimezone(UTC):%-d %B %Y}"

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from enum import StrEnum
 
+from netra.words import gettext, gettext_noop
+
 
 class Tier(StrEnum):
     """Compared by rank, and only with another tier."""
@@ -15,6 +17,11 @@ class Tier(StrEnum):
     @property
     def rank(self) -> int:
         return _RANKS[self]
+
+    @property
+    def words(self) -> str:
+        """Its name within a sentence."""
+        return gettext(self.value)
 
     # A str would compare by letters ("mid" > "enterprise"), silently, with a bare str as well.
     def __lt__(self, other: str) -> bool:
@@ -30,6 +37,13 @@ class Tier(StrEnum):
         return self.rank >= _tier(other).rank
 
 
+# As the translations know them.
+_NAMES = (
+    gettext_noop("free"),
+    gettext_noop("early"),
+    gettext_noop("mid"),
+    gettext_noop("enterprise"),
+)
 _RANKS: Mapping[Tier, int] = {tier: rank for rank, tier in enumerate(Tier)}
 
 

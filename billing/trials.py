@@ -1,7 +1,7 @@
 """The rules of trials: who gets one, of which tier, and what is said as it ends."""
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from functools import cache
 from math import ceil
@@ -10,6 +10,7 @@ from publicsuffixlist import PublicSuffixList
 
 from billing.errors import TrialRefusal, TrialRefused
 from billing.tiers import Tier
+from netra.words import gettext, moment_words
 
 DAY = timedelta(days=1)
 # Days before the end on which something is said; 0 is the end itself.
@@ -143,24 +144,29 @@ class TrialEnding:
         return self.then < self.tier
 
     def headline(self, at: datetime) -> str:
-        name = f"Your {self.tier.capitalize()} trial"
+        tier = self.tier.capitalize()
         if self.over(at):
-            return f"{name} has ended"
+            return gettext("Your %(tier)s trial has ended") % {"tier": tier}
         # Whoever has 6 days and an hour is told of 7 days; the sentence has the very moment.
         days = ceil((self.ends_at - at) / DAY)
-        return f"{name} ends in {days} days" if days > 1 else f"{name} ends within a day"
+        if days <= 1:
+            return gettext("Your %(tier)s trial ends within a day") % {"tier": tier}
+        words = gettext("Your %(tier)s trial ends in %(days)s days")
+        return words % {"tier": tier, "days": days}
 
     def sentence(self, at: datetime) -> str:
-        end = f"{self.ends_at.astimezone(UTC):%-d %B %Y, %H:%M} UTC"
+        told = {"end": moment_words(self.ends_at), "then": self.then.words}
         if self.over(at):
-            return (
-                f"It ended on {end}. The account is on the {self.then} plan now: everything that"
+            words = gettext(
+                "It ended on %(end)s. The account is on the %(then)s plan now: everything that"
                 " was written stays readable, and new runs follow the limits of this plan."
             )
-        return (
-            f"It ends on {end}; then the account goes on with the {self.then} plan. Everything"
+            return words % told
+        words = gettext(
+            "It ends on %(end)s; then the account goes on with the %(then)s plan. Everything"
             " that was written stays readable."
         )
+        return words % told
 
 
 def reminder_due(starts_at: datetime, ends_at: datetime, at: datetime) -> int | None:

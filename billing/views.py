@@ -13,6 +13,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
@@ -21,6 +22,7 @@ from billing.errors import BillingError, PaymentRefusal, PaymentRefused, Provide
 from billing.models import Customer, Price
 from billing.periods import Window, period_at
 from billing.trials import DAY, REMINDER_DAYS, TrialEnding
+from netra.words import grouped
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -164,7 +166,7 @@ def _back(request: HttpRequest, words: str) -> HttpResponse:
 
 def _back_later(request: HttpRequest, failure: ProviderFailed) -> HttpResponse:
     logger.warning("the payment provider failed", problem=failure.problem)
-    return _back(request, "The payment page is out of reach. Please try again in a minute.")
+    return _back(request, _("The payment page is out of reach. Please try again in a minute."))
 
 
 def _number(text: str) -> int:
@@ -177,15 +179,15 @@ def _row(used: ModelUsed) -> ModelRow:
     usage = used.usage
     return ModelRow(
         model=used.model,
-        runs=f"{used.runs:,}",
-        input_tokens=f"{usage.input_tokens:,}",
-        output_tokens=f"{usage.output_tokens:,}",
-        cost="unknown" if usage.cost_usd is None else _dollars(usage.cost_usd),
+        runs=grouped(used.runs),
+        input_tokens=grouped(usage.input_tokens),
+        output_tokens=grouped(usage.output_tokens),
+        cost=_("unknown") if usage.cost_usd is None else _dollars(usage.cost_usd),
     )
 
 
 def _dollars(amount: Decimal) -> str:
-    return f"{amount:,.4f}"
+    return grouped(amount, places=4)
 
 
 def _told(ending: TrialEnding | None) -> dict[str, str] | None:

@@ -37,7 +37,8 @@ def decide(
     known = public_id(RunID, run_id)
     with transaction.atomic():
         runs = Run.objects.select_for_update(of=("self",)).select_related("thread", "user")
-        run = runs.filter(public_id=known, user=user).first() if known else None
+        mine = runs.filter(public_id=known, user=user, thread__purge_at=None)
+        run = mine.first() if known else None
         call = ToolCall.objects.filter(run=run, call_id=call_id).first() if run else None
         if run is None or call is None:
             raise RunNotFound

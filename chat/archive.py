@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 
 from accounts.models import User
-from chat.models import DailyUsage, File, Message, Thread
+from chat.models import DailyUsage, Feedback, File, Folder, Message, Prompt, Share, Thread
 
 # Messages held at once: as many as are read in one go.
 READ_AT_ONCE: Final = 200
@@ -18,11 +18,25 @@ def tables_of(user: User) -> Mapping[str, Iterator[Mapping[str, object]]]:
         "day", "model", "runs", "input_tokens", "output_tokens", "cost_usd"
     )
     files = File.objects.filter(user=user).values(
-        "public_id", "name", "bytes", "created_at", "message__public_id"
+        "public_id", "name", "bytes", "media_type", "created_at", "message__public_id"
+    )
+    folders = Folder.objects.filter(user=user).values("public_id", "name", "created_at")
+    prompts = Prompt.objects.filter(user=user).values(
+        "public_id", "name", "text", "created_at", "updated_at"
+    )
+    shares = Share.objects.filter(thread__user=user).values(
+        "public_id", "thread__public_id", "created_at", "updated_at"
+    )
+    feedback = Feedback.objects.filter(run__user=user).values(
+        "run__public_id", "rating", "reason", "comment", "created_at", "updated_at"
     )
     return {
         "daily_usage": usage.order_by("day", "model").iterator(),
+        "feedback": feedback.order_by("pk").iterator(),
         "files": files.order_by("pk").iterator(),
+        "folders": folders.order_by("pk").iterator(),
+        "prompts": prompts.order_by("pk").iterator(),
+        "shares": shares.order_by("pk").iterator(),
     }
 
 
@@ -41,6 +55,11 @@ def as_json(thread: Thread) -> Iterator[bytes]:
         "title": thread.title,
         "created_at": thread.created_at,
         "updated_at": thread.updated_at,
+        "folder_id": thread.folder_id,
+        "pinned": thread.is_pinned,
+        "archived": thread.is_archived,
+        # Of one in the bin: when it goes for ever.
+        "purge_at": thread.purge_at,
     }
     yield msgspec.json.encode(facts)[:-1] + b',"messages":['
     before = b"\n"

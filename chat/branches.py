@@ -176,7 +176,8 @@ def _posted(message: Message, run: Run, *, duplicate: bool) -> Posted:
 
 def _mine(user: User, run_id: str, *, hold: bool = False) -> Run:
     known = public_id(RunID, run_id)
-    runs = Run.objects.filter(public_id=known, user=user).select_related("thread", "question")
+    mine = Run.objects.filter(public_id=known, user=user, thread__purge_at=None)
+    runs = mine.select_related("thread", "question")
     if hold:
         runs = runs.select_for_update(no_key=True, of=("self",))
     run = runs.first() if known else None
@@ -187,7 +188,7 @@ def _mine(user: User, run_id: str, *, hold: bool = False) -> Run:
 
 def _question(user: User, message_id: str) -> Message:
     known = public_id(MessageID, message_id)
-    mine = Message.objects.filter(public_id=known, user=user, role=Role.USER)
+    mine = Message.objects.filter(public_id=known, user=user, role=Role.USER, thread__purge_at=None)
     message = mine.select_related("thread", "after", "version_of").first() if known else None
     if message is None:
         raise MessageNotFound

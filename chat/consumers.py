@@ -16,13 +16,7 @@ from psycopg_pool import PoolTimeout
 from accounts import tokens
 from chat.connection import places
 from chat.connection.account_news import AccountNews
-from chat.connection.admission import (
-    Asked,
-    check,
-    entitlements_view,
-    limits,
-    may_knock,
-)
+from chat.connection.admission import Asked, check, entitlements_view, limits, may_knock
 from chat.connection.census import Census
 from chat.connection.door import Door
 from chat.connection.exchange import Exchange
@@ -60,6 +54,7 @@ from chat.protocol.frames import (
     encode,
 )
 from netra.ids import ConnectionID, UserID
+from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
 
@@ -148,6 +143,7 @@ class ChatConsumer(AsyncConsumer):
 
     async def websocket_receive(self, message: dict[str, Any]) -> None:
         text = message.get("text")
+        TALLY.frames_received += 1
         if self.closing:
             return
         if not self._throttle.allows_one(time.monotonic()):
@@ -182,6 +178,7 @@ class ChatConsumer(AsyncConsumer):
         if self.closing:
             return
         self.closing = True
+        TALLY.closed.add(str(code.value))
         if not self.machine.transition_to(ConnectionState.CLOSING, reason=reason):
             self.machine.transition_to(ConnectionState.CLOSED, reason=reason)
         with contextlib.suppress(TimeoutError):
@@ -359,6 +356,8 @@ class ChatConsumer(AsyncConsumer):
 
     async def _clean_up(self) -> None:
         OPEN.discard(self)
+        if not self.closing:
+            TALLY.closed.add("client")
         NODE.give_back(self.place)
         self.closing = True
         self._heartbeat.stop()

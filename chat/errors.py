@@ -11,6 +11,38 @@ class ThreadNotFound(ChatError):
     """No such thread, or another user's: the two are answered alike."""
 
 
+class FolderNotFound(ChatError):
+    """No such folder, or another user's."""
+
+
+class FolderNameTaken(ChatError):
+    """Another folder of the user has this name, maybe in other case."""
+
+
+class TooManyFolders(ChatError):
+    """The user has as many folders as they may."""
+
+
+class PromptNotFound(ChatError):
+    """No such prompt, or another user's."""
+
+
+class PromptNameTaken(ChatError):
+    """Another prompt of the user has this name, maybe in other case."""
+
+
+class TooManyPrompts(ChatError):
+    """The user has as many prompts as they may."""
+
+
+class ShareNotFound(ChatError):
+    """The thread is not shared, or the link shows nothing any more."""
+
+
+class NothingToShare(ChatError):
+    """The shown branch has no answer that has ended."""
+
+
 class RunNotFound(ChatError):
     """No such run, or another user's."""
 
@@ -23,8 +55,8 @@ class ModelNotFound(ChatError):
     """No such model, or none that the user's plan has."""
 
 
-class TooManyFiles(ChatError):
-    """The user has as many unsent files as they may."""
+class ThreadFilesFull(ChatError):
+    """The files of the thread would be more than the user's plan allows."""
 
 
 class ClientIDReused(ChatError):

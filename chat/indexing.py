@@ -1,4 +1,4 @@
-"""What of a message is searched: one expression for the index and for every query."""
+"""What of messages and threads is searched: one expression for the index and for every query."""
 
 from typing import Final
 
@@ -10,3 +10,4 @@ INDEXED_CHARS_MAX: Final = 20_000
 
 # Without stemming: people write to agents in every language, and half of it is code.
 MESSAGE_WORDS: Final = SearchVector(Left("text", INDEXED_CHARS_MAX), config="simple")
+TITLE_WORDS: Final = SearchVector("title", config="simple")

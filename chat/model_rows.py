@@ -60,6 +60,12 @@ class AgentModel(models.Model):
         default=False,
         help_text="Asks for its thoughts; only for models that can give them.",
     )
+    takes_images = models.BooleanField(
+        "takes images",
+        default=False,
+        db_default=False,
+        help_text="It is shown the images that users attach; only for models that can see.",
+    )
     context_tokens = models.PositiveIntegerField(
         null=True,
         blank=True,

@@ -30,6 +30,13 @@ class Offer(Struct, frozen=True, kw_only=True):
         return self.row is not None and self.row.is_default
 
 
+class LockedView(Struct, frozen=True, kw_only=True):
+    """A model that a higher plan has, from `tier` on."""
+
+    name: str
+    tier: str
+
+
 class OfferView(Struct, frozen=True, kw_only=True):
     """An offer as a client sees it; the first of a list is the default."""
 
@@ -55,6 +62,19 @@ def offers_for(user: User) -> list[Offer]:
 
 def offer_views(user: User) -> list[OfferView]:
     return [OfferView(model=offer.model, name=offer.name) for offer in offers_for(user)]
+
+
+def locked_for(user: User) -> list[LockedView]:
+    """The models that the user's plan lacks, for whoever thinks of another one."""
+    rows = list(AgentModel.objects.filter(is_enabled=True)[:MODELS_MAX])
+    if all(row.lowest_tier == Tier.FREE.value for row in rows):
+        return []
+    tier = entitlements_of(user).tier
+    return [
+        LockedView(name=row.name, tier=row.lowest_tier)
+        for row in rows
+        if Tier(row.lowest_tier) > tier
+    ]
 
 
 def choose(*, user: User, thread: Thread, model: str | None) -> None:

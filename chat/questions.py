@@ -8,7 +8,9 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
+from django.db.models import F
 from msgspec import Struct
+from msgspec.structs import replace
 
 from accounts.models import User
 from accounts.selectors import must_verify_email
@@ -17,11 +19,10 @@ from billing.entitlements import Entitlements
 from billing.selectors import entitlements_of
 from chat import selectors, turns
 from chat.delivery import bell, log
-from chat.errors import AddressUnverified, QueueFull
+from chat.errors import AddressUnverified, QueueFull, ThreadNotFound
 from chat.models import File, Message, Role, Run, Thread, new_message_id, new_run_id
 from chat.protocol.events import (
     EventData,
-    FileRef,
     MessageCreated,
     NewEvent,
     RunQueued,
@@ -53,10 +54,17 @@ class Question(Struct, frozen=True, kw_only=True):
 
 
 def locked(thread: int) -> Thread:
-    """The thread, which nobody else adds to until this transaction ends."""
+    """The thread, which nobody else adds to until this transaction ends.
+
+    Raises ThreadNotFound.
+    """
     # Without its tip: a join is not read again after the wait, and a tip that has changed meanwhile
     # would be none.
-    return Thread.objects.select_for_update(no_key=True).get(pk=thread)
+    found = Thread.objects.select_for_update(no_key=True).filter(pk=thread, purge_at=None).first()
+    if found is None:
+        # Deleted since it was looked for.
+        raise ThreadNotFound
+    return found
 
 
 def ask(*, user: User, thread: Thread, question: Question) -> tuple[Message, Run]:
@@ -130,31 +138,33 @@ def append(thread: Thread, data: EventData, *, run_id: str | None = None) -> Sto
 
 
 def show(thread: Thread, run: Run) -> None:
-    """Let the branch be shown that ends in this run; the next message follows it."""
-    Thread.objects.filter(pk=thread.pk).update(tip=run)
+    """Let the branch be shown that ends in this run; the next message follows it.
+
+    Whoever asks has read what was answered before.
+    """
+    Thread.objects.filter(pk=thread.pk).update(tip=run, read_seq=F("head"))
 
 
-def publish_thread_row(*, thread: int, user_id: str) -> None:
+def publish_thread_row(*, thread: int, user_id: str) -> ThreadRow:
     """Tell the user's sockets how a thread now stands in the list, after commit."""
-    _publish_row(user_id, selectors.thread_row(thread=thread))
+    row = selectors.thread_row(thread=thread)
+    _publish_row(user_id, row)
+    return row
 
 
 def publish_asked(thread: Thread, *, user_id: str, at: datetime) -> None:
     """The same of a thread that was just asked something, without asking the database again."""
-    row = ThreadRow(
-        thread_id=thread.public_id, title=thread.title, updated_at=timestamp(at), running=True
-    )
-    _publish_row(user_id, row)
+    row = selectors.row_of(thread, is_running=True)
+    _publish_row(user_id, replace(row, updated_at=timestamp(at), unread=False))
 
 
 def _append_question(thread: Thread, message_id: str, question: Question) -> StoredEvent:
-    refs = [FileRef(file_id=f.public_id, name=f.name, bytes=f.bytes) for f in question.files]
     created = MessageCreated(
         message_id=message_id,
         role="user",
         text=question.text,
         client_id=question.client_id,
-        files=tuple(refs),
+        files=tuple(selectors.file_ref(file) for file in question.files),
         after_run_id=question.after.public_id if question.after else None,
     )
     return append(thread, created)

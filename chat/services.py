@@ -1,39 +1,27 @@
-"""What a user may do to threads: post, stop, upload; each in one transaction."""
+"""What a user may do to threads: post, stop; each in one transaction."""
 
 import hashlib
-from datetime import timedelta
 from itertools import takewhile
-from typing import Final
 
-from django.core.files.base import File as DjangoFile
 from django.db import IntegrityError, transaction
-from django.db.models import Count, QuerySet
+from django.db.models import Count, F, QuerySet
 from django.utils import timezone
 from msgspec import Struct
 from procrastinate.contrib.django import app as jobs
 
 from accounts.models import User
 from billing import services as billing
-from chat import offers, paths, questions, selectors, turns
+from chat import offers, paths, questions, selectors, turns, uploads
 from chat.delivery import log
-from chat.errors import (
-    ClientIDReused,
-    FileNotFound,
-    RunNotFound,
-    ThreadNotFound,
-    TooManyFiles,
-)
+from chat.errors import ClientIDReused, FileNotFound, RunNotFound, ThreadNotFound
 from chat.models import File, Message, Run, Thread, public_id
 from chat.protocol.events import AgentCompleted, AgentStarted, MessageMoved, NewEvent
 from chat.protocol.frames import encode_value
 from chat.questions import QUEUED_RUNS_MAX, Question
 from chat.runs.lifecycle import ACTIVE, TERMINAL, UNFINISHED, RunState
 from chat.titles import first_title
-from netra.ids import RunID, ThreadID
-
-UNSENT_FILES_MAX: Final = 50
-UNSENT_FILE_LIFE: Final = timedelta(days=1)
-UNSENT_FILES_DROPPED_MAX: Final = 100
+from netra.ids import RunID
+from netra.tally import TALLY
 
 
 class Posted(Struct, frozen=True, kw_only=True):
@@ -57,10 +45,12 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     files: tuple[str, ...] = ()
     interrupt: bool = False
     model: str | None = None
+    # Instead of `thread_id`: the thread that its client calls so, or a new one of that name.
+    external_id: str | None = None
 
     @property
     def digest(self) -> str:
-        return digest_of(self.thread_id, self.text, self.files)
+        return digest_of(self.external_id or self.thread_id, self.text, self.files)
 
 
 def digest_of(*parts: object) -> str:
@@ -71,8 +61,8 @@ def digest_of(*parts: object) -> str:
 def post_message(*, user: User, message: Outgoing) -> Posted:
     """Store a message with its run and its job; exactly once per `client_id`.
 
-    Raises AddressUnverified, ThreadNotFound, FileNotFound, ModelNotFound, ClientIDReused,
-    QueueFull, and billing's LimitReached.
+    Raises AddressUnverified, ThreadNotFound, FileNotFound, ThreadFilesFull, ModelNotFound,
+    ClientIDReused, QueueFull, and billing's LimitReached.
     """
     ids = {"client_id": message.client_id, "digest": message.digest}
     try:
@@ -91,8 +81,9 @@ def post_message(*, user: User, message: Outgoing) -> Posted:
 def stop_run(*, user: User, run_id: str) -> Run:
     """Ask a run to stop; one that waits ends here, one that runs is told. Idempotent."""
     known = public_id(RunID, run_id)
-    run = known and Run.objects.filter(public_id=known, user=user).select_related("thread").first()
-    if not run:
+    mine = Run.objects.filter(public_id=known, user=user, thread__purge_at=None)
+    run = mine.select_related("thread").first() if known else None
+    if run is None:
         raise RunNotFound
     with transaction.atomic():
         _stop(run)
@@ -105,27 +96,6 @@ def stop_each(runs: QuerySet[Run]) -> None:
     held = runs.select_related("thread", "user").select_for_update(no_key=True, of=("self",))
     for run in reversed(held.order_by("pk")):
         _stop(run)
-
-
-def store_file(*, user: User, name: str, content: "DjangoFile[bytes]") -> File:
-    """Keep an uploaded file for a later message of this user; raises TooManyFiles."""
-    if File.objects.filter(user=user, message=None).count() >= UNSENT_FILES_MAX:
-        raise TooManyFiles
-    file = File(user=user, name=name[:255], bytes=content.size)
-    file.content.save(name, content, save=False)
-    file.save()
-    return file
-
-
-def drop_unsent_files() -> int:
-    """Remove uploads that no message took within a day; gives how many, bounded."""
-    old = File.objects.filter(message=None, created_at__lt=timezone.now() - UNSENT_FILE_LIFE)
-    dropped = list(old.order_by("pk")[:UNSENT_FILES_DROPPED_MAX])
-    for file in dropped:
-        # The row first: content without a row is lost space, a row without content an error.
-        if File.objects.filter(pk=file.pk, message=None).delete()[0]:
-            file.content.delete(save=False)
-    return len(dropped)
 
 
 def end_waiting_run(run: Run, *, state: RunState) -> bool:
@@ -151,6 +121,7 @@ def end_waiting_run(run: Run, *, state: RunState) -> bool:
     )
     billing.release(key=run.public_id)
     turns.end(run)
+    transaction.on_commit(lambda: TALLY.runs_ended.add(state.value))
     questions.publish_thread_row(thread=run.thread_id, user_id=run.user.public_id)
     return True
 
@@ -188,6 +159,8 @@ def _post(user: User, message: Outgoing) -> Posted:
     if len(files) != len(set(message.files)):
         raise FileNotFound
     thread = _thread_of(user, message)
+    if files:
+        uploads.require_room_in(thread, user=user, files=files)
     offers.choose(user=user, thread=thread, model=message.model)
     waiting = _overtaken(thread) if message.interrupt else None
     question = Question(
@@ -220,16 +193,25 @@ def _post(user: User, message: Outgoing) -> Posted:
 
 def _thread_of(user: User, message: Outgoing) -> Thread:
     """The thread, locked; what an interrupting message finds at work there is stopped."""
+    if message.external_id is not None:
+        return _named_thread(user, message.external_id, message)
     if message.thread_id is None:
         return Thread.objects.create(user=user, title=first_title(message.text))
-    known = public_id(ThreadID, message.thread_id)
-    mine = Thread.objects.filter(public_id=known, user=user).values_list("pk", flat=True)
-    thread = mine.first() if known else None
+    thread = selectors.thread_key(user=user.pk, thread_id=message.thread_id)
     if thread is None:
         raise ThreadNotFound
     if message.interrupt:
         stop_each(Run.objects.filter(thread=thread, state__in=sorted(ACTIVE)))
     return questions.locked(thread)
+
+
+def _named_thread(user: User, name: str, message: Outgoing) -> Thread:
+    thread, is_new = Thread.objects.get_or_create(
+        user=user, external_id=name, defaults={"title": first_title(message.text)}
+    )
+    if thread.is_deleted:
+        raise ThreadNotFound
+    return thread if is_new else questions.locked(thread.pk)
 
 
 def _overtaken(thread: Thread) -> Message | None:
@@ -250,6 +232,7 @@ def _overtaken(thread: Thread) -> Message | None:
 
 def _move_behind(thread: Thread, message: Message, run: Run) -> None:
     Message.objects.filter(pk=message.pk).update(after=run)
+    Thread.objects.filter(pk=thread.pk).update(read_seq=F("head"))
     moved = MessageMoved(message_id=message.public_id, after_run_id=run.public_id)
     questions.append(thread, moved)
 

@@ -10,12 +10,19 @@ from django.db import connection, transaction
 from django.db.models import Q
 from msgspec import Struct
 
-from chat import paths
+from chat import paths, selectors
 from chat.errors import RunNotFound
-from chat.models import Event, Message, Role, Run, Thread, ToolCall
+from chat.models import Event, Feedback, Message, Role, Run, Thread, ToolCall
 from chat.paths import Turn
-from chat.protocol.events import AgentThinking, ApprovalResolved, Fault, FileRef, timestamp
-from chat.protocol.snapshots import ActiveRun, MessageView, QueuedRun, Snapshot, ToolCallView
+from chat.protocol.events import AgentThinking, ApprovalResolved, Fault, timestamp
+from chat.protocol.snapshots import (
+    ActiveRun,
+    FeedbackView,
+    MessageView,
+    QueuedRun,
+    Snapshot,
+    ToolCallView,
+)
 from chat.runs.lifecycle import ACTIVE, UNFINISHED, CallState, RunState
 from chat.usage import thread_usage
 
@@ -106,7 +113,7 @@ def _messages_of(turns: Sequence[Turn]) -> list[Message]:
     runs = [turn.run for turn in turns]
     found = (
         Message.objects.filter(Q(pk__in=questions) | Q(run__in=runs))
-        .select_related("run", "run__question", "after")
+        .select_related("run__question", "run__feedback", "after")
         .prefetch_related("files", "version_of__files")
     )
     asked, answers = {}, {}
@@ -224,10 +231,7 @@ def _call_view(call: ToolCall, decided: dict[str, Any] | None) -> ToolCallView:
 
 
 def _message_view(message: Message, work: dict[str, _Work], versions: _Versions) -> MessageView:
-    files = tuple(
-        FileRef(file_id=file.public_id, name=file.name, bytes=file.bytes)
-        for file in (message.version_of or message).files.all()
-    )
+    files = tuple(selectors.file_ref(file) for file in (message.version_of or message).files.all())
     run = message.run
     view = MessageView(
         message_id=message.public_id,
@@ -252,8 +256,16 @@ def _message_view(message: Message, work: dict[str, _Work], versions: _Versions)
         usage=run.usage,
         model=run.model,
         error=msgspec.convert(run.error, Fault) if run.error else msgspec.UNSET,
+        feedback=_feedback_view(run),
         **versions.of_answer(run),
     )
+
+
+def _feedback_view(run: Run) -> FeedbackView | None:
+    given: Feedback | None = getattr(run, "feedback", None)
+    if given is None:
+        return None
+    return FeedbackView(rating=given.rating, reason=given.reason or None)
 
 
 def _active_run(run: Run, work: dict[str, _Work]) -> ActiveRun:

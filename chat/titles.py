@@ -46,7 +46,7 @@ def untitled(run_id: str) -> Untitled | None:
     if run is None:
         return None
     first: Message = run.question.version_of or run.question
-    if run.thread.title != first_title(first.text):
+    if run.thread.has_own_title or run.thread.title != first_title(first.text):
         return None
     return Untitled(
         thread=run.thread_id,
@@ -60,7 +60,7 @@ def untitled(run_id: str) -> Untitled | None:
 def give_title(untitled: Untitled, title: str) -> bool:
     """Call the thread so, unless it has been called otherwise since; tells the user's devices."""
     with transaction.atomic():
-        mine = Thread.objects.filter(pk=untitled.thread, title=untitled.title)
+        mine = Thread.objects.filter(pk=untitled.thread, title=untitled.title, has_own_title=False)
         if not title or title == untitled.title or not mine.update(title=title):
             return False
         questions.publish_thread_row(thread=untitled.thread, user_id=untitled.user_id)

@@ -1,5 +1,6 @@
-"""The chat page, the list of threads and the upload of files."""
+"""The chat page, and a thread as strangers see it."""
 
+from functools import cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -10,39 +11,52 @@ from django.middleware.csrf import get_token
 from django.shortcuts import redirect, render
 from django.templatetags.static import static
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 from django.views.csrf import csrf_failure
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods, require_safe
 
 from accounts.models import User
-from chat import offers, selectors, services
-from chat.errors import TooManyFiles
-from chat.protocol.frames import TEXT_CHARS_MAX, encode_value
-from chat.uploads import UploadRefused, check_upload
+from billing.selectors import longest_trial_days
+from chat import examples, landing, offers, selectors, shares, uploads
+from chat.deletion import THREADS_BIN_LIFE
+from chat.errors import ShareNotFound
+from chat.page_words import page_words
+from chat.protocol.frames import TEXT_CHARS_MAX
 
-EXAMPLE_PROMPTS: Final = [
-    {
-        "title": "Where does our money go?",
-        "text": "Where does the money go in this usage export?",
-        "sample": True,
-    },
-    {
-        "title": "Which model is slow?",
-        "text": "Which model is the slowest, and how bad is its tail?",
-        "sample": True,
-    },
-    {
-        "title": "Compare prices",
-        "text": "What would 10 million input and 2 million output tokens cost on gpt-4o "
-        "and on gpt-4o-mini?",
-        "sample": False,
-    },
-    {"title": "Calculate", "text": "What is 18.5% of 12,480?", "sample": False},
-]
+# Where the settings of the account are, beside those of the browser.
+_ACCOUNT_PAGES: Final = (
+    (_("Name and language"), "account_profile"),
+    (_("Email and sign-in"), "account_email"),
+    (_("My plan"), "plan"),
+    (_("API tokens"), "account_tokens"),
+    (_("Export my data"), "account_export"),
+)
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    return redirect("chat" if request.user.is_authenticated else "account_login")
+    """The chat for whoever is signed in; for strangers what this is, and the ways in."""
+    if request.user.is_authenticated:
+        return redirect("chat")
+    context = {
+        "page_url": request.build_absolute_uri("/"),
+        "picture_url": request.build_absolute_uri(static("netra/icons/social.png")),
+        "plans": landing.plan_cards(),
+        "sample": landing.SAMPLE,
+        "trial_days": longest_trial_days(),
+    }
+    return render(request, "chat/landing.html", context)
+
+
+@require_safe
+def guide(request: HttpRequest) -> HttpResponse:
+    """How Netra is used, also for strangers."""
+    return render(request, "chat/guide.html", {"text": _guide()})
+
+
+@cache
+def _guide() -> str:
+    return (settings.BASE_DIR / "docs" / "using.md").read_text(encoding="utf-8")
 
 
 @require_GET
@@ -52,39 +66,23 @@ def chat(request: HttpRequest, thread_id: str | None = None) -> HttpResponse:
     user = _user(request)
     if thread_id and selectors.thread_key(user=user.pk, thread_id=thread_id) is None:
         raise Http404
-    return render(request, "chat/chat.html", {"config": _config(request, user, thread_id)})
+    context = {"config": _config(request, user, thread_id), "page_words": page_words()}
+    return render(request, "chat/chat.html", context)
 
 
 @require_http_methods(["GET", "HEAD"])
-def threads(request: HttpRequest) -> HttpResponse:
-    """The newest threads of the user: {threads: [{thread_id, title, updated_at, running}]}."""
-    if not request.user.is_authenticated:
-        return _problem(HTTPStatus.UNAUTHORIZED, "not_signed_in", "Sign in first.")
-    rows = selectors.thread_rows(user=_user(request).pk)
-    return HttpResponse(encode_value({"threads": rows}), content_type="application/json")
-
-
-@require_POST
-def upload_file(request: HttpRequest) -> HttpResponse:
-    """Keep one file for a later message: multipart field `file` -> {file_id, name, bytes}."""
-    if not request.user.is_authenticated:
-        return _problem(HTTPStatus.UNAUTHORIZED, "not_signed_in", "Sign in first.")
-    upload = request.FILES.get("file")
-    if upload is None:
-        return _problem(HTTPStatus.BAD_REQUEST, "file_missing", "Send the file in the field file.")
+def share(request: HttpRequest, token: str) -> HttpResponse:
+    """A thread for whoever has its link; a revoked one is answered like one that never was."""
     try:
-        check_upload(upload)
-    except UploadRefused as refused:
-        return _problem(refused.status, refused.code, refused.message)
-    try:
-        file = services.store_file(user=_user(request), name=upload.name or "file", content=upload)
-    except TooManyFiles:
-        return _problem(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            "too_many_files",
-            "Many files wait to be sent already. Send some of them first.",
-        )
-    return JsonResponse({"file_id": file.public_id, "name": file.name, "bytes": file.bytes})
+        shared = shares.shared_with(token)
+    except ShareNotFound:
+        raise Http404 from None
+    response = render(request, "chat/share.html", {"shared": shared})
+    # Who follows a link from here must not tell this address, nor anybody list or keep it.
+    response["Referrer-Policy"] = "no-referrer"
+    response["X-Robots-Tag"] = "noindex, nofollow"
+    response["Cache-Control"] = "no-store"
+    return response
 
 
 def refuse_forged(request: HttpRequest, reason: str = "") -> HttpResponse:
@@ -103,16 +101,29 @@ def _config(request: HttpRequest, user: User, thread_id: str | None) -> dict[str
     return {
         "socket_path": "/ws/chat/",
         "stream_url": reverse("open_socket"),
-        "files_url": reverse("upload_file"),
-        "threads_url": reverse("threads"),
+        "api_url": "/api",
         "thread_id": thread_id,
-        "user": {"user_id": user.public_id, "email": user.email},
-        "limits": {"text": TEXT_CHARS_MAX, "file_bytes": settings.FILE_BYTES_MAX},
+        "is_looking": getattr(request, "impersonation", None) is not None,
+        "user": {"user_id": user.public_id, "email": user.email, "name": user.name},
+        "limits": {
+            "text": TEXT_CHARS_MAX,
+            "file_bytes": uploads.file_bytes_max(user),
+            "bin_days": THREADS_BIN_LIFE.days,
+        },
         "assistant": {"builtin": not models, "model": models[0].name if models else ""},
         # What a thread may be answered by, the default first.
         "models": [{"model": one.model, "name": one.name} for one in models],
-        "example_prompts": EXAMPLE_PROMPTS,
+        "locked_models": [{"name": one.name, "tier": one.tier} for one in offers.locked_for(user)],
+        "plan_url": reverse("plan"),
+        "example_prompts": [
+            {"title": str(each.title), "text": each.text, "sample": each.with_sample}
+            for each in (examples.OF_A_MODEL if models else examples.OF_THE_ASSISTANT)
+        ],
         "sample_csv_url": static("chat/sample-usage.csv"),
+        "unread_icon_url": static("netra/logo-unread.svg"),
+        "account_pages": [
+            {"label": str(label), "url": reverse(name)} for label, name in _ACCOUNT_PAGES
+        ],
         "logout_url": reverse("account_logout"),
         "csrf_token": get_token(request),
     }

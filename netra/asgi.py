@@ -2,6 +2,7 @@
 
 import os
 import warnings
+from typing import Any
 
 from channels.layers import get_channel_layer
 from channels.routing import ProtocolTypeRouter, URLRouter
@@ -15,13 +16,22 @@ warnings.filterwarnings("ignore", "StreamingHttpResponse must consume synchronou
 
 # Only after Django's set-up may modules with models be imported.
 from chat.consumers import ChatConsumer  # noqa: E402
+from netra.metrics.page import PATH, MetricsPage  # noqa: E402
 
 # The first socket should not pay for the imports of the layer's client.
 get_channel_layer()
 
+metrics = MetricsPage("netra.metrics.web")
+
+
+async def http(scope: Any, receive: Any, send: Any) -> None:
+    page = metrics if scope["path"] == PATH else pages
+    await page(scope, receive, send)
+
+
 application = ProtocolTypeRouter(
     {
-        "http": pages,
+        "http": http,
         "websocket": URLRouter([path("ws/chat/", ChatConsumer.as_asgi())]),  # type: ignore[arg-type, list-item]  # the stubs know only views
     }
 )

@@ -33,6 +33,7 @@ README: Final = """All that Netra has of you, as of {now:%Y-%m-%d %H:%M} UTC.
 account, identities, sessions, api_tokens, two_factor, security_log: who you are and how you sign in
 grants, tier_changes, subscriptions, usage, daily_usage: your plan, and what you pay and use
 threads/: every thread, once as JSON and once as Markdown to read
+folders, shares, feedback: where you keep threads, who may see them, what you thought of answers
 files/: what you uploaded; files.json gives the names you gave them
 
 Not in it: passwords, keys of sessions and secrets of two-factor, which nobody is shown.

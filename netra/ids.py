@@ -77,6 +77,21 @@ class ModelID(PublicID):
     kind = "model"
 
 
+class FolderID(PublicID):
+    __slots__ = ()
+    kind = "folder"
+
+
+class ShareID(PublicID):
+    __slots__ = ()
+    kind = "share"
+
+
+class PromptID(PublicID):
+    __slots__ = ()
+    kind = "prompt"
+
+
 def _base36(number: int, width: int) -> str:
     digits = []
     for _ in range(width):

@@ -1,16 +1,14 @@
 """Settings of every environment, flat and typed; a wrong value refuses to start."""
 
 import sys
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 from urllib.parse import unquote, urlsplit
 
 from csp.constants import NONE, SELF
-from psycopg import ProgrammingError
-from psycopg.conninfo import conninfo_to_dict
 
 from accounts import endpoints
-from netra import engines, env, logs
+from netra import databases, engines, env, logs
 from netra.env import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -57,6 +55,18 @@ NETRA_WORKER_CONCURRENCY = env.integer("NETRA_WORKER_CONCURRENCY", 50, minimum=1
 NETRA_RATE_SCALE = env.integer("NETRA_RATE_SCALE", 1, minimum=1)
 NETRA_TESTING = env.flag("NETRA_TESTING")
 
+# What Prometheus shows to read /metrics; without one nobody may, but in development.
+NETRA_METRICS_TOKEN = env.secret("NETRA_METRICS_TOKEN")
+if DEPLOYED and NETRA_METRICS_TOKEN and len(NETRA_METRICS_TOKEN.reveal()) < 32:
+    raise env.EnvError("NETRA_METRICS_TOKEN", "must have at least 32 characters")
+# Where a worker answers the same; 0 for nowhere.
+NETRA_METRICS_HOST = env.text("NETRA_METRICS_HOST", "127.0.0.1")
+NETRA_METRICS_PORT = env.integer("NETRA_METRICS_PORT", 0, minimum=0, maximum=65535)
+
+# Touched by each backup that succeeded; doctor says when it grows older than it may.
+NETRA_BACKUP_STAMP = env.text("NETRA_BACKUP_STAMP", "")
+NETRA_BACKUP_HOURS = env.integer("NETRA_BACKUP_HOURS", 26, minimum=1)
+
 # The payment provider, Stripe: without a key nothing is sold, and operators grant by hand.
 STRIPE_KEY = env.secret("NETRA_STRIPE_KEY")
 # The older one counts as well, while the provider changes from it to the other.
@@ -73,6 +83,7 @@ if PRODUCTION and STRIPE_BASE_URL:
 # Model: with no URL the built-in assistant answers.
 NETRA_MODEL_URL = env.url("NETRA_MODEL_URL", schemes=("http", "https"))
 NETRA_MODEL_KEY = env.secret("NETRA_MODEL_KEY")
+NETRA_MODEL_TAKES_IMAGES = env.flag("NETRA_MODEL_TAKES_IMAGES")
 NETRA_MODEL_NAME = env.text("NETRA_MODEL_NAME", "")
 if NETRA_MODEL_URL and not NETRA_MODEL_NAME:
     raise env.EnvError("NETRA_MODEL_NAME", "must name the model when NETRA_MODEL_URL is set")
@@ -125,6 +136,7 @@ MIDDLEWARE = [
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.middleware.LanguageMiddleware",
     "accounts.middleware.SessionUseMiddleware",
     "accounts.middleware.ImpersonationMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -135,6 +147,8 @@ TEST_RUNNER = "netra.testing.PytestRunner"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        # Before the apps', among which the admin has a frame of its own.
+        "DIRS": [BASE_DIR / "netra" / "templates"],
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -154,48 +168,7 @@ DATABASE_URL = (
 REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss", "unix")) or _addresses.redis_url
 
 
-def database(url: str) -> dict[str, Any]:
-    """Django's settings for a PostgreSQL URL, with the bounded pool of DESIGN §5."""
-    parts = _database_parts(url)
-    return {
-        "ENGINE": "django.db.backends.postgresql",
-        "NAME": parts.pop("dbname", "netra"),
-        "USER": parts.pop("user", ""),
-        "PASSWORD": parts.pop("password", ""),
-        "HOST": parts.pop("host", ""),
-        "PORT": parts.pop("port", ""),
-        "CONN_MAX_AGE": 0,
-        "CONN_HEALTH_CHECKS": True,
-        "OPTIONS": {
-            **parts,
-            "connect_timeout": 3,
-            # A peer that vanished without a word must not hold every thread for minutes.
-            "tcp_user_timeout": 10_000,
-            "keepalives_idle": 10,
-            "keepalives_interval": 3,
-            "keepalives_count": 3,
-            "pool": {
-                "min_size": 2,
-                "max_size": NETRA_DB_THREADS + 8,
-                "timeout": 5,
-                # After longer it gives up and whoever comes next tries at once; else the pauses
-                # between its attempts double, and after a minute without database add another.
-                "reconnect_timeout": 3,
-            },
-        },
-    }
-
-
-def _database_parts(url: str) -> dict[str, Any]:
-    try:
-        return dict(conninfo_to_dict(url))
-    except ProgrammingError:
-        problem = "is no PostgreSQL URL"
-    # Outside of the handler: libpq's own words repeat the password.
-    raise env.EnvError("DATABASE_URL", problem)
-
-
-DATABASES = {"default": database(DATABASE_URL)}
+DATABASES = {"default": databases.settings_of(DATABASE_URL, threads=NETRA_DB_THREADS)}
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "chat.delivery.layer.BusLayer",
@@ -233,8 +206,30 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 1024 * 1024
 WHITENOISE_USE_FINDERS = not DEPLOYED
 # A file edited while the server runs is served as it then is.
 WHITENOISE_AUTOREFRESH = not DEPLOYED
+# Uploads go to a bucket that speaks S3 where one is named, else to the disk.
+NETRA_FILES_URL = env.url("NETRA_FILES_URL", schemes=("http", "https"))
+NETRA_FILES_BUCKET = env.text("NETRA_FILES_BUCKET", "")
+if NETRA_FILES_BUCKET and find_spec("storages") is None:
+    raise env.EnvError("NETRA_FILES_BUCKET", "needs what requirements-s3.txt names: install it")
 STORAGES = {
-    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "default": {
+        "BACKEND": "storages.backends.s3.S3Storage",
+        "OPTIONS": {
+            "bucket_name": NETRA_FILES_BUCKET,
+            # Empty for Amazon's own; others are addressed by path.
+            "endpoint_url": NETRA_FILES_URL or None,
+            "addressing_style": "path" if NETRA_FILES_URL else "auto",
+            "region_name": env.text("NETRA_FILES_REGION", "") or None,
+            # Without them the library looks for a role of the machine.
+            "access_key": env.text("NETRA_FILES_KEY_ID", "") or None,
+            "secret_key": env.secret("NETRA_FILES_KEY").reveal() or None,
+            "signature_version": "s3v4",
+            # A name is made from an id, and used once.
+            "file_overwrite": True,
+        },
+    }
+    if NETRA_FILES_BUCKET
+    else {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": (
             "netra.manifest.ManifestStorage"
@@ -290,7 +285,9 @@ ACCOUNTS_STAFF_SECOND_FACTOR = PRODUCTION
 # What staff see of an account that they look at as its user; everything else stays closed.
 ACCOUNTS_IMPERSONATION_SHOWS = frozenset(
     {
-        *("home", "chat", "thread", "threads", "plan"),
+        *("home", "chat", "thread", "plan"),
+        # What the chat page asks for.
+        *("api:list_threads", "api:list_folders", "api:list_messages", "api:search_threads"),
         *("account_email", "account_security", "account_sessions", "mfa_index"),
         *("socialaccount_connections", "health_live", "health_ready"),
     }
@@ -322,6 +319,8 @@ ACCOUNTS_LIMITS = {
     "mail_address": (3 * NETRA_RATE_SCALE, 60),
     # Requests to the API.
     "api": (600 * NETRA_RATE_SCALE, 60),
+    # What browsers report: a page that is broken, or attacked, sends one report a violation.
+    "policy_reports": (60 * NETRA_RATE_SCALE, 60),
     # An export reads all that somebody ever wrote.
     "export": (5 * NETRA_RATE_SCALE, 3600),
 }
@@ -366,16 +365,21 @@ CONTENT_SECURITY_POLICY = {
         "img-src": [SELF, "data:"],
         "connect-src": [SELF],
         "object-src": [NONE],
+        "frame-src": [NONE],
+        "worker-src": [SELF],
         "base-uri": [NONE],
         # The buttons of the sign-in page are forms that lead to the providers, those of the plan
         # lead to the payment provider.
         "form-action": [SELF, *endpoints.origins(OAUTH_CLIENTS), *PAYMENT_PAGES],
         "frame-ancestors": [NONE],
+        # Not `report-to`: it wants a header of its own, and some browsers know only this one.
+        "report-uri": ["/csp-reports/"],
     }
 }
 
 LANGUAGE_CODE = "en"
-LANGUAGES = [("en", "English")]
+LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True

@@ -5,13 +5,16 @@ from billing.views import checkout, paid, plan, portal
 from billing.webhooks import stripe_webhook
 from chat.api.routes import api
 from chat.usage import usage_by_model
-from netra import export, health
+from netra import export, health, reports, site
 
 admin.site.site_header = admin.site.site_title = "Netra"
 
 urlpatterns = [
     path("health/live", health.live, name="health_live"),
     path("health/ready", health.ready, name="health_ready"),
+    path("robots.txt", site.robots, name="robots"),
+    path("manifest.webmanifest", site.web_manifest, name="web_manifest"),
+    path("csp-reports/", reports.policy_report, name="policy_report"),
     path("admin/", admin.site.urls),
     path("accounts/export/", export.export, name="account_export"),
     path("accounts/", include("accounts.urls")),

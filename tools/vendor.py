@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 import sys
 import tempfile
 from collections.abc import Mapping
@@ -26,9 +27,11 @@ HIGHLIGHT = "\n".join(
 )
 ENTRIES: Mapping[str, str] = {
     "markdown-it": 'export {default} from "markdown-it";',
-    "dompurify": 'export {default} from "dompurify";',
     "highlight.js": HIGHLIGHT,
+    "katex": 'export {default} from "katex";',
 }
+# Every browser that runs our modules reads woff2; the older forms of the same fonts stay away.
+OLDER_FONTS = re.compile(r',url\([^)]*\) format\("(?:woff|truetype)"\)')
 
 # The licences travel in LICENSES.txt, whole, instead of in comments.
 BUNDLING = (
@@ -97,6 +100,20 @@ def part(name: str, *, folder: Path) -> Part:
     return Part(name=name, version=package["version"], licence=package["license"])
 
 
+def formula_styles(folder: Path) -> tuple[Vendored, ...]:
+    """Copies the styles of formulas and the fonts they name."""
+    source = folder / "node_modules" / "katex" / "dist"
+    (VENDOR / "fonts").mkdir(exist_ok=True)
+    styles = OLDER_FONTS.sub("", (source / "katex.min.css").read_text())
+    (VENDOR / "katex.css").write_text(styles)
+    fonts = sorted(source.glob("fonts/*.woff2"))
+    for font in fonts:
+        copy(font, VENDOR / "fonts" / font.name)
+    own = part("katex", folder=folder)
+    files = ["katex.css", *(f"fonts/{font.name}" for font in fonts)]
+    return tuple(described(own, file, includes=()) for file in files)
+
+
 def licence_text(name: str, *, folder: Path) -> str:
     """The licence file that a package ships, under a heading with its name."""
     files = sorted((folder / "node_modules" / name).glob("LICENSE*"))
@@ -109,14 +126,18 @@ def vendored(name: str, source: str, *, folder: Path) -> Vendored:
     """Bundles one entry and describes the file it became."""
     parts = bundle(name, source, folder=folder)
     own = part(name, folder=folder)
-    content = (VENDOR / file_name(name)).read_bytes()
+    return described(own, file_name(name), includes=tuple(each for each in parts if each != own))
+
+
+def described(own: Part, file: str, *, includes: tuple[Part, ...]) -> Vendored:
+    """The row of a file that has been written."""
     return Vendored(
         name=own.name,
         version=own.version,
         licence=own.licence,
-        file=file_name(name),
-        sha256=hashlib.sha256(content).hexdigest(),
-        includes=tuple(each for each in parts if each != own),
+        file=file,
+        sha256=hashlib.sha256((VENDOR / file).read_bytes()).hexdigest(),
+        includes=includes,
     )
 
 
@@ -130,6 +151,7 @@ def main() -> None:
         if npm(["ci", "--ignore-scripts", "--silent"], cwd=folder) != 0:
             sys.exit("npm ci failed")
         files = [vendored(name, source, folder=folder) for name, source in ENTRIES.items()]
+        files += formula_styles(folder)
         included = {each.name for file in files for each in file.includes}
         names = sorted(included | {file.name for file in files})
         texts = [licence_text(name, folder=folder) for name in names]

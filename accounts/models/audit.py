@@ -32,6 +32,7 @@ class AuditKind(models.TextChoices):
     SESSION_IDLE = "session_idle", "session ended that nobody used"
     TOKEN_CREATED = "token_created", "API token made"
     TOKEN_REVOKED = "token_revoked", "API token revoked"
+    NEW_BROWSER = "new_browser", "signed in at a browser not known before"
     IMPERSONATION_BEGUN = "impersonation_begun", "staff began to look as the user"
     IMPERSONATION_ENDED = "impersonation_ended", "staff stopped looking as the user"
 

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from smtplib import SMTPException
 
 import structlog
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
 
 from billing.entitlements import GrantKind
 from billing.models import Grant, TrialReminder
@@ -53,7 +54,8 @@ def send_due_reminders() -> int:
         ending = ending_of(trial)
         if ending.lowers():
             try:
-                _mail(trial.user.email, ending, now).send()
+                with translation.override(trial.user.language or settings.LANGUAGE_CODE):
+                    _mail(trial.user.email, ending, now).send()
             except (SMTPException, OSError):
                 logger.warning("a reminder of a trial was not sent", trial=trial.pk)
                 return sent

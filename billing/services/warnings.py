@@ -6,17 +6,20 @@ from smtplib import SMTPException
 from typing import TYPE_CHECKING
 
 import structlog
+from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.core.mail import EmailMessage
 from django.db import connection
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext as _
 
 from billing.catalogue import WARN_AT_PERCENT, WINDOWS, percent_reached
 from billing.entitlements import Entitlements
 from billing.models import UsageWarning
 from billing.periods import Period, period_at
 from billing.selectors import catalogue, entitlements_of
+from netra.words import grouped, moment_words
 
 if TYPE_CHECKING:
     from accounts.models import User
@@ -92,7 +95,8 @@ def send_usage_warnings() -> int:
         # Whoever has a higher limit by now is not to be told of the old one.
         if limit is not None and percent_reached(reached.used, limit) == reached.percent:
             try:
-                _mail(user, reached, entitled, period).send()
+                with translation.override(user.language or settings.LANGUAGE_CODE):
+                    _mail(user, reached, entitled, period).send()
             except (SMTPException, OSError):
                 logger.warning("a warning of usage was not sent", user=user.pk)
                 return sent
@@ -141,14 +145,18 @@ def _mail(user: "User", reached: _Reached, entitled: Entitlements, period: Perio
     resets_at = period.ends_at
     limit = entitled.limits[FEATURE] or 0
     # No tier lifts what staff have set for this account.
-    higher = catalogue().lowest_tier(FEATURE, limit + 1, period.starts_at)
+    higher = (
+        None
+        if FEATURE in entitled.overridden
+        else catalogue().lowest_tier(FEATURE, limit + 1, period.starts_at)
+    )
     words = {
-        "used": f"{reached.used:,}",
-        "limit": f"{limit:,}",
+        "used": grouped(reached.used),
+        "limit": grouped(limit),
         "used_up": reached.used >= limit,
-        "resets_at": "" if resets_at is None else f"{resets_at:%-d %B %Y, %H:%M} UTC",
-        "higher_tier": None if FEATURE in entitled.overridden else higher,
+        "resets_at": "" if resets_at is None else moment_words(resets_at),
+        "higher_tier": "" if higher is None else higher.words,
     }
     body = render_to_string("billing/email/usage.txt", words)
-    subject = f"You have used {reached.percent} % of this month's runs"
+    subject = _("You have used %(percent)s %% of this month's runs") % {"percent": reached.percent}
     return EmailMessage(subject=subject, body=body, to=[user.email])

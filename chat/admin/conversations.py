@@ -139,6 +139,7 @@ class ThreadAdmin(ReadOnlyAdmin):
         "running",
         "created",
         "updated",
+        "deleted",
     )
     related = (related.RUNS, related.MESSAGES, related.THREAD_EVENTS)
 
@@ -154,6 +155,10 @@ class ThreadAdmin(ReadOnlyAdmin):
     @admin.display(description="updated", ordering="updated_at")
     def updated(self, thread: Thread) -> str:
         return cells.moment(thread.updated_at)
+
+    @admin.display(description="deleted, removed from")
+    def deleted(self, thread: Thread) -> str:
+        return cells.moment(thread.purge_at)
 
     @admin.display(description="messages")
     def messages(self, thread: Any) -> int:

@@ -57,6 +57,7 @@ class ModelForm(AnyForm):
             "place",
             "is_enabled",
             "thinks",
+            "takes_images",
             "context_tokens",
         )
 
@@ -135,7 +136,7 @@ class AgentModelAdmin(AnyAdmin):
     fieldsets = (
         (None, {"fields": ("name", "protocol", "url", "model_id", "key", "without_key")}),
         ("Who is answered by it", {"fields": ("lowest_tier", "is_default", "place", "is_enabled")}),
-        ("What it can do", {"fields": ("thinks", "context_tokens")}),
+        ("What it can do", {"fields": ("thinks", "takes_images", "context_tokens")}),
         ("Last test", {"fields": ("has_passed", "test_told", "tested")}),
     )
     readonly_fields = ("has_passed", "test_told", "tested")

@@ -17,8 +17,9 @@ from pydantic_ai.models.function import (
 from pydantic_ai.settings import ModelSettings
 
 from chat.agents import intents
-from chat.agents.answers import found_answers, plain_answers, usage_answer
+from chat.agents.answers import file_answers, found_answers, plain_answers, usage_answer
 from chat.agents.demo import demo_step
+from chat.agents.file_questions import asks_for_more, asks_to_read, place_in
 from chat.agents.handbook import handbook
 from chat.agents.intents import Intent, Signs, asks_for_usage, decide
 from chat.agents.named_tools import tools_step, use_step
@@ -26,7 +27,7 @@ from chat.agents.pace import paced
 from chat.agents.prices import models_in
 from chat.agents.shown import told_afterwards
 from chat.agents.step import Call, Step
-from chat.agents.tools.analyse_usage import UsageQuestion, analyse_usage
+from chat.agents.tools.analyse_usage import ANOTHER_FORM, UsageQuestion, analyse_usage
 from chat.agents.tools.calculate import Expression, Value, calculate
 from chat.agents.tools.compare_prices import (
     MODELS_MAX,
@@ -34,6 +35,7 @@ from chat.agents.tools.compare_prices import (
     PriceQuestion,
     compare_prices,
 )
+from chat.agents.tools.read_attachment import FilePlace, FileReading, read_attachment
 from chat.agents.tools.registry import ToolContext
 from chat.agents.tools.search_docs import DocsQuestion, Passages, search_docs
 from chat.agents.tools.search_threads import Hits, ThreadQuestion, search_threads
@@ -43,6 +45,8 @@ from chat.agents.usage.report import Focus, UsageReport
 
 NAME = "built-in"
 QUERY_CHARS_MAX = 400
+# Endings of files that may hold usage data, or anything else.
+MAYBE_DATA = (".txt", ".log", ".json")
 
 Piece = str | dict[int, DeltaThinkingPart] | dict[int, DeltaToolCall]
 
@@ -104,7 +108,7 @@ def next_step(turn: Turn, *, is_quick: bool) -> Step:
     if isinstance(intent, intents.UseTool):
         return use_step(turn)
     if turn.returns:
-        return Step(text=_answer(turn.returns[-1], turn))
+        return _read_instead(turn) or Step(text=_answer(turn.returns[-1], turn))
     return _first_step(intent, turn)
 
 
@@ -116,6 +120,8 @@ def _intent_of(turn: Turn) -> Intent:
     signs = Signs(
         has_data=has_data,
         new_data=turn.new_source is not None,
+        has_document=turn.document is not None,
+        new_document=turn.new_document is not None,
         names_model=bool(models_in(text)),
         narrows=narrows,
         covered=handbook().covers(text[:QUERY_CHARS_MAX]),
@@ -131,6 +137,8 @@ def _first_step(intent: Intent, turn: Turn) -> Step:
                 analyse_usage.__name__,
                 _usage_question(focus, turn),
             )
+        case intents.ReadFile():
+            return _reading(turn)
         case intents.Calculate(expression):
             thought = "This is arithmetic, so I'll use the calculator."
             return _calling(thought, calculate.__name__, Expression(expression=expression))
@@ -166,6 +174,30 @@ def _first_step(intent: Intent, turn: Turn) -> Step:
             assert_never(intent)
 
 
+def _reading(turn: Turn) -> Step:
+    """The call that reads the file that is meant, from where the question says."""
+    file = turn.new_document or turn.document
+    if file is None:
+        return Step(text=plain_answers.NOT_UNDERSTOOD)
+    first = place_in(turn.words) or 1
+    last = turn.last_reading
+    if asks_for_more(turn.words) and last is not None and last.file_id == file.file_id:
+        first = min(last.last + 1, max(last.total, 1))
+    place = FilePlace(source=file.file_id, first=first)
+    return _calling(f"I'll read {file.name}.", read_attachment.__name__, place)
+
+
+def _read_instead(turn: Turn) -> Step | None:
+    """The call that reads a file of text that turned out to be no usage data."""
+    [*before, last] = turn.returns
+    file = next((it for it in turn.context.attachments if it.file_id == turn.source), None)
+    is_no_data = last.outcome != "success" and str(last.content).endswith(ANOTHER_FORM)
+    if before or not is_no_data or file is None or not file.name.lower().endswith(MAYBE_DATA):
+        return None
+    thought = f"That is no usage data, so I'll read {file.name} as text."
+    return _calling(thought, read_attachment.__name__, FilePlace(source=file.file_id))
+
+
 def _calling(thought: str, tool_name: str, arguments: BaseModel) -> Step:
     return Step(thought=thought, call=Call(tool_name=tool_name, arguments=arguments))
 
@@ -188,6 +220,14 @@ def _answer(part: ToolReturnPart, turn: Turn) -> str:
     """The answer from what the tool returned; its own sentence when it failed."""
     if part.outcome != "success":
         return str(part.content)
+    if len(turn.returns) > 1 and isinstance(turn.returns[0].content, str):
+        # What was no usage data: why, unless nobody asked for that, and what else it is.
+        asked = "" if asks_to_read(turn.words) else f"{turn.returns[0].content}\n\n"
+        return asked + _written(part, turn)
+    return _written(part, turn)
+
+
+def _written(part: ToolReturnPart, turn: Turn) -> str:
     kind, write = _ANSWERS.get(part.tool_name, (None, None))
     found = parsed(kind, part) if kind is not None else None
     if found is None or write is None:
@@ -206,5 +246,6 @@ _ANSWERS: Mapping[str, _Written] = {
     compare_prices.__name__: (PriceComparison, lambda found, _: plain_answers.prices(found)),
     show_account.__name__: (Account, lambda found, _: plain_answers.account(found)),
     search_threads.__name__: (Hits, lambda hits, _: found_answers.threads(hits)),
+    read_attachment.__name__: (FileReading, lambda found, _: file_answers.reading(found)),
     search_docs.__name__: (Passages, lambda found, _: found_answers.passages(found)),
 }

@@ -4,8 +4,9 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 
-from chat.agents.tools.registry import ToolContext, ToolFault
+from chat.agents.tools.registry import Attachment, ToolContext, ToolFault
 from chat.agents.usage import pasted
+from chat.files.kinds import FileKind
 
 SUFFIXES = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".txt", ".log")
 # Older messages are not searched: a thread may have thousands.
@@ -29,11 +30,16 @@ def data_sets(context: ToolContext) -> Sequence[DataSet]:
     files = [
         DataSet(id=file.file_id, name=file.name, size=file.bytes, read=file.read)
         for file in context.attachments
-        if file.name.lower().endswith(SUFFIXES)
+        if is_data(file)
     ]
     if newest is None:
         return [*files, *pastes]
     return [newest, *files, *pastes[1:]]
+
+
+def is_data(file: Attachment) -> bool:
+    """Whether a file may be usage data, by its name."""
+    return file.kind is FileKind.TEXT and file.name.lower().endswith(SUFFIXES)
 
 
 def pasted_in(text: str) -> DataSet | None:

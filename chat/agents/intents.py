@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 
 from chat.agents.arithmetic import expression_in
+from chat.agents.file_questions import asks_to_read
 from chat.agents.usage.report import Focus
 
 
@@ -27,6 +28,11 @@ class AnalyseUsage:
     """Answer from the thread's usage data."""
 
     focus: Focus
+
+
+@dataclass(frozen=True, slots=True)
+class ReadFile:
+    """Tell what an attached file says."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +89,7 @@ Intent = (
     | ListTools
     | UseTool
     | AnalyseUsage
+    | ReadFile
     | AskForData
     | Calculate
     | ComparePrices
@@ -224,21 +231,26 @@ _SCALES = {
     "billion": 10**9,
 }
 _AMOUNT = re.compile(
-    rf"({_NUMBER}) ?(k|thousand|m|million|b|billion)? ?(input|prompt|output|completion)? ?tokens?",
+    rf"({_NUMBER}) ?(k|thousand|m|million|b|billion)? ?"
+    # "10 million input and 2 million output tokens": the word stands once for both.
+    r"(?:(input|prompt|output|completion)\b|tokens?)",
     re.I,
 )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Signs:
-    """What is known beside the words: of the thread's data, the price list and the handbook.
+    """What is known beside the words: of the thread's files, the price list and the handbook.
 
-    `narrows`: the words restrict an analysis, and are left out of the text. `covered`: how much of
-    the text the best passage of the handbook holds, 0 to 1.
+    `has_document`: the question may be about a file that is no data. `narrows`: the words restrict
+    an analysis, and are left out of the text. `covered`: how much of the text the best passage of
+    the handbook holds, 0 to 1.
     """
 
     has_data: bool = False
     new_data: bool = False
+    has_document: bool = False
+    new_document: bool = False
     names_model: bool = False
     narrows: bool = False
     covered: float = 0.0
@@ -262,12 +274,16 @@ def decide(text: str, signs: Signs) -> Intent:
     words = searched_words(text, loosely=not (signs.has_data and asks_for_usage(text)))
     if words is not None:
         return SearchThreads(words)
+    if signs.has_document and not signs.new_data and asks_to_read(text):
+        return ReadFile()
     if signs.names_model and (_PRICE_STRICT if signs.has_data else _PRICE).search(text):
         return ComparePrices(*token_amounts(text))
     if _is_about_product(text, signs):
         return SearchDocs()
     if signs.new_data:
         return AnalyseUsage(focus_of(text))
+    if signs.new_document:
+        return ReadFile()
     if _ACCOUNT.search(text) and not _HOW_TO.match(text):
         return ShowAccount()
     return _about_data(text, signs) or (SearchDocs() if _is_documented(text, signs) else Help())

@@ -1,6 +1,6 @@
 """Which model answers, and the agent built on it; the only place here that reads settings."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pkgutil import resolve_name
@@ -16,6 +16,8 @@ from pydantic_ai.usage import UsageLimits
 
 from chat.agents import assistant
 from chat.agents.data_sets import data_sets
+from chat.agents.documents import documents
+from chat.agents.pictures import PicturedModel
 from chat.agents.prices import find_model
 from chat.agents.shown import ShownModel
 from chat.agents.toolbox import TOOLS
@@ -34,6 +36,8 @@ CONNECT_S = 10.0
 MODELS_MAX = 64
 # Model requests in one run: tool calls go back and forth, but not for ever.
 REQUESTS_MAX = 20
+# Of files that the instructions name; the tools know all.
+NAMES_MAX = 10
 LIMITS = UsageLimits(request_limit=REQUESTS_MAX)
 
 # By name: a provider's library takes up to a second and a half to import, which most do not need.
@@ -64,6 +68,7 @@ class ModelChoice:
     # Whether its address was entered in the admin, and not in the environment.
     is_guarded: bool = False
     thinks: bool = False
+    takes_images: bool = False
     context_tokens: int | None = None
     tokens_per_s: float = 0
     silence_s: float = SILENCE_S
@@ -91,6 +96,7 @@ def current_model() -> ModelChoice:
             builtin=False,
             url=settings.NETRA_MODEL_URL,
             key=settings.NETRA_MODEL_KEY,
+            takes_images=settings.NETRA_MODEL_TAKES_IMAGES,
         )
     return ModelChoice(
         name=assistant.NAME,
@@ -117,6 +123,7 @@ def model_of(row: AgentModel) -> ModelChoice:
         key=key,
         is_guarded=True,
         thinks=row.thinks,
+        takes_images=row.takes_images,
         context_tokens=row.context_tokens,
     )
 
@@ -135,23 +142,31 @@ def build_agent(choice: ModelChoice) -> Agent[ToolContext, str]:
 
 
 def _instructions(ctx: RunContext[ToolContext]) -> str:
-    """One system message (some servers accept no second), with the data that tools can read."""
-    names = [" ".join(data_set.name.split())[:80] for data_set in data_sets(ctx.deps)[:10]]
-    listed = f"newest first: {names!r}" if names else "none"
-    return f"{INSTRUCTIONS}\n\nData attached to or pasted into this conversation: {listed}."
+    """One system message (some servers accept no second), with the files that tools can read."""
+    data = _listed([data_set.name for data_set in data_sets(ctx.deps)])
+    told = f"{INSTRUCTIONS}\n\nData attached to or pasted into this conversation: {data}."
+    others = [file.name for file in documents(ctx.deps)]
+    return f"{told}\n\nOther attached files: {_listed(others)}." if others else told
+
+
+def _listed(names: Sequence[str]) -> str:
+    shown = [" ".join(name.split())[:80] for name in names[:NAMES_MAX]]
+    return f"newest first: {shown!r}" if shown else "none"
 
 
 def _model(choice: ModelChoice) -> Model:
     if choice.builtin:
         return assistant.BuiltInModel(tokens_per_s=choice.tokens_per_s)
-    return ShownModel(connected(choice))
+    return ShownModel(PicturedModel(connected(choice), takes_images=choice.takes_images))
 
 
 @lru_cache(maxsize=MODELS_MAX)
 def connected(choice: ModelChoice) -> Model:
     """The model behind an address, one a process: it holds a pool of connections."""
     model_settings = ModelSettings(
-        timeout=httpx2.Timeout(choice.silence_s, connect=CONNECT_S),
+        timeout=httpx2.Timeout(  # type: ignore[typeddict-item]  # named by its older name there
+            choice.silence_s, connect=CONNECT_S
+        ),
         # A fault is told at once; whether to try again is the user's and the run's decision.
         max_retries=0,
     )

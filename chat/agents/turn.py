@@ -9,9 +9,11 @@ from pydantic import BaseModel, ValidationError
 from pydantic_ai.messages import ModelMessage, ModelRequest, ToolReturnPart, UserPromptPart
 
 from chat.agents.data_sets import DataSet, data_sets, pasted_in
+from chat.agents.documents import documents
 from chat.agents.follow_ups import FollowUp, follow_up_in
 from chat.agents.tools.analyse_usage import analyse_usage
-from chat.agents.tools.registry import ToolContext
+from chat.agents.tools.read_attachment import FileReading, read_attachment
+from chat.agents.tools.registry import Attachment, ToolContext
 from chat.agents.usage import pasted
 from chat.agents.usage.report import Source, UsageReport
 
@@ -60,6 +62,32 @@ class Turn:
             return self.new_source
         present = {data_set.id for data_set in self.data}
         return next((source for source in reversed(self._analysed) if source in present), "")
+
+    @cached_property
+    def document(self) -> Attachment | None:
+        """The file that a question may be about: the one it names, else the newest, if no data."""
+        found = documents(self.context)
+        words = self.words.casefold()
+        named = (it for it in found if it.name.casefold() in words or it.kind.value in words)
+        newest = next(iter(self.context.attachments), None)
+        return next(named, newest if newest in found else None)
+
+    @property
+    def new_document(self) -> Attachment | None:
+        """The newest file, if it is no data and was never read."""
+        newest = next(iter(self.context.attachments), None)
+        if newest is None or newest is not self.document or newest.file_id in self._read:
+            return None
+        return newest
+
+    @cached_property
+    def last_reading(self) -> FileReading | None:
+        return next((it for part in reversed(self.earlier) if (it := _reading_in(part))), None)
+
+    @cached_property
+    def _read(self) -> frozenset[str]:
+        found = [_reading_in(part) for part in self.earlier]
+        return frozenset(one.file_id for one in found if one is not None)
 
     @property
     def source_name(self) -> str:
@@ -123,6 +151,10 @@ def parsed(kind: type[Result], part: ToolReturnPart) -> Result | None:
 
 def _is_report(part: ToolReturnPart) -> bool:
     return part.tool_name == analyse_usage.__name__ and part.outcome == "success"
+
+
+def _reading_in(part: ToolReturnPart) -> FileReading | None:
+    return parsed(FileReading, part) if part.tool_name == read_attachment.__name__ else None
 
 
 def _text_of(part: UserPromptPart) -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from pydantic_ai.messages import (
+    ImageUrl,
     ModelMessage,
     ModelMessagesTypeAdapter,
     ModelRequest,
@@ -12,6 +13,8 @@ from pydantic_ai.messages import (
 
 # English has about four bytes of UTF-8 a token, other writing fewer: this errs towards too many.
 BYTES_A_TOKEN = 3
+# An image that fills what models look at.
+IMAGE_TOKENS = 1600
 # Instructions, the tools' schemas, their results and the answer itself need room, too.
 RESERVED_TOKENS = 16_000
 RESERVED_SHARE = 0.5
@@ -62,16 +65,18 @@ def halved(shown: Shown) -> Shown:
 
 def tokens_of(messages: Sequence[ModelMessage]) -> int:
     """About how many tokens they are, rather too many than too few."""
-    return len(ModelMessagesTypeAdapter.dump_json(list(messages))) // BYTES_A_TOKEN
-
-
-def tokens_of_text(text: str) -> int:
-    return len(text.encode()) // BYTES_A_TOKEN
+    written = len(ModelMessagesTypeAdapter.dump_json(list(messages))) // BYTES_A_TOKEN
+    return written + sum(map(_images_in, messages)) * IMAGE_TOKENS
 
 
 def _with(shown: Shown, turns: Sequence[list[ModelMessage]], *, without: int) -> Shown:
     messages = [message for turn in turns for message in turn]
     return Shown(messages=messages, left_out=shown.left_out + without * MESSAGES_A_TURN)
+
+
+def _images_in(message: ModelMessage) -> int:
+    prompts = [part for part in message.parts if isinstance(part, UserPromptPart)]
+    return sum(isinstance(item, ImageUrl) for part in prompts for item in part.content)
 
 
 def _turns(messages: Sequence[ModelMessage]) -> list[list[ModelMessage]]:

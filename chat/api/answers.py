@@ -14,6 +14,10 @@ MISSING: Final[dict[int, Any]] = {404: ProblemView}
 CONFLICT: Final[dict[int, Any]] = {409: ProblemView}
 
 
+def done() -> HttpResponse:
+    return HttpResponse(status=HTTPStatus.NO_CONTENT, headers={"Cache-Control": "no-store"})
+
+
 def json(value: object, *, status: HTTPStatus = HTTPStatus.OK) -> HttpResponse:
     response = HttpResponse(encode_value(value), content_type="application/json", status=status)
     response["Cache-Control"] = "private, no-store"

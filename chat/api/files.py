@@ -13,16 +13,16 @@ from ninja import File as Upload
 from ninja import Router
 from ninja.files import UploadedFile
 
-from chat import selectors, services
+from chat import selectors, uploads
 from chat.api.answers import MISSING, REFUSALS, json
 from chat.api.doors import caller_of
 from chat.api.pages import Cursor, Limit
 from chat.api.problems import Problem
 from chat.api.schemas import FilePage, FileView, ProblemView
-from chat.errors import TooManyFiles
+from chat.files.kinds import IMAGES, FileKind
 from chat.models import File, public_id
 from chat.protocol.events import timestamp
-from chat.uploads import UploadRefused, check_upload
+from chat.uploads import UploadRefused
 from netra.ids import FileID
 
 router = Router(tags=["files"])
@@ -49,19 +49,11 @@ def list_files(request: HttpRequest, limit: Limit = 50, cursor: Cursor = None) -
 @router.post("/files", response={201: FileView, **REFUSALS, **UPLOAD_REFUSALS})
 def upload_file(request: HttpRequest, file: Annotated[UploadedFile, Upload()]) -> HttpResponse:
     """Keep a file for a message that names it; one that no message takes is gone after a day."""
+    user = caller_of(request).user
     try:
-        check_upload(file)
-        stored = services.store_file(
-            user=caller_of(request).user, name=file.name or "file", content=file
-        )
+        stored = uploads.store_file(user=user, name=file.name or "file", content=file)
     except UploadRefused as refused:
         raise Problem(refused.status, refused.code, refused.message) from None
-    except TooManyFiles:
-        raise Problem(
-            HTTPStatus.TOO_MANY_REQUESTS,
-            "too_many_files",
-            "Many files wait to be sent already. Send some of them first.",
-        ) from None
     return json(_told(stored), status=HTTPStatus.CREATED)
 
 
@@ -78,19 +70,23 @@ def read_file(request: HttpRequest, file_id: str) -> HttpResponse:
         "responses": {
             200: {
                 "description": "The file as it was uploaded.",
-                "content": {"application/octet-stream": {"schema": {"type": "string"}}},
+                "content": {
+                    kind: {"schema": {"type": "string"}}
+                    for kind in ("application/octet-stream", *IMAGES)
+                },
             }
         }
     },
 )
 def download_file(request: HttpRequest, file_id: str) -> HttpResponseBase:
-    """The content of a file, which no browser shows as a page."""
+    """The content of a file: a page can show an image, nothing else is more than a download."""
     file = _file(request, file_id)
+    is_image = file.kind is FileKind.IMAGE
     headers = {
-        "Content-Type": "application/octet-stream",
+        "Content-Type": file.media_type if is_image else "application/octet-stream",
         "Content-Length": str(file.bytes),
         "Content-Disposition": content_disposition_header(True, file.name) or "attachment",  # noqa: FBT003  Django's
-        "Content-Security-Policy": "sandbox",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
         "X-Content-Type-Options": "nosniff",
         "Cache-Control": "private, no-store",
     }
@@ -125,6 +121,9 @@ def _told(file: File) -> dict[str, object]:
         "file_id": file.public_id,
         "name": file.name,
         "bytes": file.bytes,
+        "kind": file.kind.value,
+        "width": file.width,
+        "height": file.height,
         "message_id": file.message.public_id if file.message else None,
         "created_at": timestamp(file.created_at),
     }

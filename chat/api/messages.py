@@ -12,7 +12,7 @@ from chat.api import streams
 from chat.api.answers import CONFLICT, MISSING, REFUSALS, json
 from chat.api.doors import caller_of
 from chat.api.schemas import Ack, MessageIn
-from chat.api.streams import Position, ThreadStream
+from chat.api.streams import FrameForm, Position, ThreadStream
 
 router = Router(tags=["messages"])
 EVENT_STREAM: Final = "text/event-stream"
@@ -48,6 +48,7 @@ def send(request: HttpRequest, message: MessageIn) -> HttpResponseBase:
             thread_id=message.thread_id,
             files=tuple(message.files),
             interrupt=message.mode == "interrupt",
+            model=message.model,
         ),
     )
     ack = {
@@ -63,7 +64,7 @@ def send(request: HttpRequest, message: MessageIn) -> HttpResponseBase:
         position = Position(
             thread=posted.thread, thread_id=posted.thread_id, after_seq=posted.seq - 1
         )
-        stream = ThreadStream(caller, position, until_run=posted.run_id)
+        stream = ThreadStream(caller, position, FrameForm(until_run=posted.run_id))
         response = streams.answer(stream, first=[streams.acknowledged(ack)])
         response.status_code = status
         return response

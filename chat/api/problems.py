@@ -1,6 +1,7 @@
 """What the API answers where it cannot do what was asked: problem details (RFC 9457)."""
 
 from collections.abc import Callable, Mapping
+from functools import wraps
 from http import HTTPStatus
 from math import ceil
 from types import MappingProxyType
@@ -8,8 +9,9 @@ from typing import Any, Final
 
 import structlog
 from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
-from django.http import HttpRequest, HttpResponse, UnreadablePostError
+from django.http import HttpRequest, HttpResponse, HttpResponseNotAllowed, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
+from django.http.response import HttpResponseBase
 from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
@@ -85,6 +87,24 @@ def install(api: NinjaAPI) -> None:
     for kind, told in _TOLD.items():
         api.add_exception_handler(kind, _handler(told))
     api.add_exception_handler(Exception, _fault)
+
+
+def tell_method(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpResponseBase]:
+    """Tell a method that a route does not have as a problem, too."""
+
+    @wraps(view)
+    def answer(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        response = view(request, *args, **kwargs)
+        if not isinstance(response, HttpResponseNotAllowed):
+            return response
+        allowed = response["Allow"]
+        told = Problem(
+            HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", f"Here is only {allowed}."
+        ).response()
+        told["Allow"] = allowed
+        return told
+
+    return answer
 
 
 def _handler(told: Callable[[Any], Problem]) -> Callable[[HttpRequest, Any], HttpResponse]:
@@ -173,6 +193,8 @@ _TOLD: Final[Mapping[type[Exception], Callable[[Any], Problem]]] = MappingProxyT
         **dict.fromkeys(
             (MultiPartParserError, SuspiciousOperation, UnreadablePostError), _of_unreadable
         ),
+        # Half of a surrogate pair in free JSON: no text that could be stored or sent.
+        UnicodeEncodeError: _of_unreadable,
         **dict.fromkeys(OUTAGES, _of_outage),
     }
 )

@@ -4,12 +4,26 @@ from http import HTTPStatus
 from typing import Any, NoReturn
 
 from django.http import HttpRequest
+from django.urls import URLPattern, URLResolver
 from ninja import NinjaAPI, Router
 from ninja.openapi.schema import OpenAPISchema
 
-from chat.api import account, files, messages, runs, threads
+from chat.api import (
+    account,
+    feedback,
+    files,
+    folders,
+    messages,
+    models,
+    prompts,
+    runs,
+    search,
+    shares,
+    threads,
+)
+from chat.api.agui import runs as agui
 from chat.api.doors import SessionDoor, TokenDoor, tell_rate
-from chat.api.problems import CONTENT_TYPE, Problem, install
+from chat.api.problems import CONTENT_TYPE, Problem, install, tell_method
 
 elsewhere = Router()
 
@@ -24,6 +38,15 @@ def nothing_here(request: HttpRequest, rest: str) -> NoReturn:  # ninja reads th
 
 
 class DocumentedAPI(NinjaAPI):
+    @property
+    def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
+        """The routes, of which none answers a method that it does not know in words of its own."""
+        patterns, app, namespace = super().urls
+        for pattern in patterns:
+            assert isinstance(pattern, URLPattern), "every route is one view"
+            pattern.callback = tell_method(pattern.callback)
+        return patterns, app, namespace
+
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
         """The document, in which refusals have the type that they are sent with."""
         document = super().get_openapi_schema(**options)
@@ -46,6 +69,9 @@ api = DocumentedAPI(
 )
 install(api)
 api.add_decorator(tell_rate, mode="view")
-for _room in (threads, messages, runs, files, account):
+for _room in (
+    *(threads, folders, search, shares, prompts),
+    *(messages, runs, feedback, files, models, account, agui),
+):
     api.add_router("", _room.router)
 api.add_router("", elsewhere)

@@ -1,10 +1,10 @@
-"""A thread's events as they happen, by SSE: the frames that a socket would get, one a message."""
+"""A thread as it happens, by SSE: the frames that a socket would get, in the form asked for."""
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Coroutine, Iterable
 from http import HTTPStatus
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import msgspec
 from django.db import Error as DatabaseError
@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 from accounts import tokens
 from chat.api.doors import Caller, still_admits
 from chat.api.problems import Problem
+from chat.connection.open_streams import OPEN
 from chat.connection.outbound import Outbound
 from chat.connection.subscriber import Subscriber
 from chat.database import in_database
@@ -60,13 +61,45 @@ class _FrameHead(Struct):
 _heads: Final = msgspec.json.Decoder(_FrameHead)
 
 
-class ThreadStream:
-    """One reader of one thread; with `until_run` it ends when that run has."""
+class Form(Protocol):
+    """How a stream is told: each frame, and why the server closes."""
 
-    def __init__(self, caller: Caller, position: Position, *, until_run: str | None = None) -> None:
+    @property
+    def is_over(self) -> bool:
+        """Has all been told that was asked for?"""
+
+    def message(self, frame: str) -> str: ...
+
+    def end(self, code: str) -> str: ...
+
+
+class FrameForm:
+    """The frames as they are, each with its position; with `until_run` over when that run is."""
+
+    def __init__(self, *, until_run: str | None = None) -> None:
+        self._until_run = until_run
+        self.is_over = False
+
+    def message(self, frame: str) -> str:
+        head = _heads.decode(frame)
+        seq = head.events[-1].seq if head.events else head.seq
+        for event in head.events:
+            if event.type == AgentCompleted.type and event.run_id == self._until_run:
+                self.is_over = True
+        position = "" if seq is None else f"id: {seq}\n"
+        return f"{position}event: {head.type}\ndata: {frame}\n\n"
+
+    def end(self, code: str) -> str:
+        return _message("end", {"code": code})
+
+
+class ThreadStream:
+    """One reader of one thread."""
+
+    def __init__(self, caller: Caller, position: Position, form: Form) -> None:
         self._caller = caller
         self._position = position
-        self._until_run = until_run
+        self.form = form
         self._frames: deque[str] = deque()
         self._news = asyncio.Event()
         self._room = asyncio.Event()
@@ -98,7 +131,7 @@ class ThreadStream:
             async for text in self._follow(outbound):
                 yield text
         except _OUTAGES:
-            yield _message("end", {"code": "unavailable"})
+            yield self.form.end("unavailable")
         finally:
             OPEN.discard(self)
             for task in tuple(self._tasks):
@@ -128,17 +161,14 @@ class ThreadStream:
                 yield "".join(self._as_message(frame) for frame in frames)
                 # The server has taken them, which it does only as fast as the client reads.
                 outbound.confirm(self._bytes)
-        yield _message("end", {"code": self._ending or "come_back"})
+        yield self.form.end(self._ending or "come_back")
 
     def _as_message(self, frame: str) -> str:
         self._bytes += len(frame.encode())
-        head = _heads.decode(frame)
-        seq = head.events[-1].seq if head.events else head.seq
-        for event in head.events:
-            if event.type == AgentCompleted.type and event.run_id == self._until_run:
-                self.end("completed")
-        position = "" if seq is None else f"id: {seq}\n"
-        return f"{position}event: {head.type}\ndata: {frame}\n\n"
+        told = self.form.message(frame)
+        if self.form.is_over:
+            self.end("completed")
+        return told
 
     async def _write(self, frame: str) -> None:
         while len(self._frames) >= FRAMES_HELD_MAX:
@@ -217,12 +247,6 @@ def acknowledged(ack: object) -> str:
     return _message("ack", ack)
 
 
-def end_all() -> None:
-    """Let every reader of this process go on elsewhere."""
-    for stream in tuple(OPEN):
-        stream.end("drain")
-
-
 async def _opened(stream: ThreadStream, first: str) -> AsyncIterator[str]:
     yield f"retry: {RETRY_MS}\n\n{first}"
     try:
@@ -230,12 +254,8 @@ async def _opened(stream: ThreadStream, first: str) -> AsyncIterator[str]:
             yield text
     except ThreadNotFound:
         # Deleted since it was asked for.
-        yield _message("end", {"code": "not_found"})
+        yield stream.form.end("not_found")
 
 
 def _message(kind: str, value: object) -> str:
     return f"event: {kind}\ndata: {encode_value(value)}\n\n"
-
-
-# Every open stream of this process.
-OPEN: Final[set[ThreadStream]] = set()

@@ -6,25 +6,40 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from ninja import Header, Query, Router
 
-from chat import archive, selectors, snapshots
+from chat import archive, deletion, selectors, snapshots, threads
 from chat.api import streams
-from chat.api.answers import MISSING, REFUSALS, json
+from chat.api.answers import MISSING, REFUSALS, done, json
 from chat.api.doors import caller_of
 from chat.api.pages import Cursor, Limit, cursor_of, place_of
-from chat.api.schemas import MessagePage, ThreadPage, ThreadView
-from chat.api.streams import Position, ThreadStream
-from chat.errors import ThreadNotFound
+from chat.api.schemas import ID, SEQ_MAX, MessagePage, ThreadChange, ThreadPage, ThreadView
+from chat.api.streams import FrameForm, Position, ThreadStream
+from chat.errors import FolderNotFound, ThreadNotFound
 from chat.models import Thread
+from chat.selectors import ThreadsOf, ThreadState
+from chat.threads import Changes
 
 router = Router(tags=["threads"])
-SEQ_MAX = 2**63 - 1
 
 
-@router.get("/threads", response={200: ThreadPage, **REFUSALS})
-def list_threads(request: HttpRequest, limit: Limit = 50, cursor: Cursor = None) -> HttpResponse:
-    """Your threads, the newest first."""
+@router.get("/threads", response={200: ThreadPage, **REFUSALS, **MISSING})
+def list_threads(
+    request: HttpRequest,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+    state: ThreadState = "active",
+    folder_id: Annotated[ID | None, Query()] = None,
+    pinned: bool | None = None,
+) -> HttpResponse:
+    """Your threads, the newest first; `active` are those neither archived nor deleted."""
     user = caller_of(request).user
-    rows, place = selectors.threads_before(user=user.pk, before=place_of(cursor), limit=limit)
+    if folder_id is not None and not selectors.has_folder(user=user.pk, folder_id=folder_id):
+        raise FolderNotFound
+    rows, place = selectors.threads_before(
+        user=user.pk,
+        before=place_of(cursor),
+        limit=limit,
+        which=ThreadsOf(state=state, folder_id=folder_id, pinned=pinned),
+    )
     return json({"threads": rows, "next": place and cursor_of(place)})
 
 
@@ -32,6 +47,31 @@ def list_threads(request: HttpRequest, limit: Limit = 50, cursor: Cursor = None)
 def read_thread(request: HttpRequest, thread_id: str) -> HttpResponse:
     """One thread; its messages are at `/threads/{thread_id}/messages`."""
     return json(selectors.thread_row(thread=_thread(request, thread_id)))
+
+
+@router.patch("/threads/{thread_id}", response={200: ThreadView, **REFUSALS, **MISSING})
+def change_thread(request: HttpRequest, thread_id: str, change: ThreadChange) -> HttpResponse:
+    """Rename, pin, archive, put into a folder, or note how far it was read."""
+    row = threads.change_thread(
+        user=caller_of(request).user,
+        thread_id=thread_id,
+        changes=Changes(**change.model_dump(exclude_unset=True)),
+    )
+    return json(row)
+
+
+@router.delete("/threads/{thread_id}", response={204: None, **REFUSALS, **MISSING})
+def delete_thread(request: HttpRequest, thread_id: str, forever: bool = False) -> HttpResponse:
+    """Put a thread into the bin for 30 days, or remove it at once, from there too."""
+    delete = deletion.delete_for_ever if forever else deletion.delete_thread
+    delete(user=caller_of(request).user, thread_id=thread_id)
+    return done()
+
+
+@router.post("/threads/{thread_id}/restore", response={200: ThreadView, **REFUSALS, **MISSING})
+def restore_thread(request: HttpRequest, thread_id: str) -> HttpResponse:
+    """Take a thread out of the bin, to where it was."""
+    return json(deletion.restore_thread(user=caller_of(request).user, thread_id=thread_id))
 
 
 @router.get("/threads/{thread_id}/messages", response={200: MessagePage, **REFUSALS, **MISSING})
@@ -78,7 +118,7 @@ def follow_thread(
     thread = _thread(request, thread_id)
     after_seq = int(last_event_id) if last_event_id is not None else after
     position = Position(thread=thread, thread_id=thread_id, after_seq=after_seq)
-    return streams.answer(ThreadStream(caller_of(request), position))
+    return streams.answer(ThreadStream(caller_of(request), position, FrameForm()))
 
 
 @router.get(

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import time
 from typing import Final, assert_never
 
 import structlog
@@ -24,12 +25,16 @@ from chat.errors import (
     ChatError,
     ClientIDReused,
     FileNotFound,
+    FolderNotFound,
     MessageNotFound,
     ModelNotFound,
     NotEnded,
+    PromptNotFound,
     QueueFull,
     ReadOnly,
     RunNotFound,
+    ShareNotFound,
+    ThreadFilesFull,
     ThreadNotFound,
     TokenOnlyReads,
 )
@@ -55,6 +60,7 @@ from chat.protocol.frames import (
     Unsubscribe,
     encode,
 )
+from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
 
@@ -79,9 +85,16 @@ REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
     ThreadNotFound: (ErrorCode.NOT_FOUND, "There is no such thread."),
     RunNotFound: (ErrorCode.NOT_FOUND, "There is no such run."),
     MessageNotFound: (ErrorCode.NOT_FOUND, "There is no such message."),
+    FolderNotFound: (ErrorCode.NOT_FOUND, "There is no such folder."),
+    PromptNotFound: (ErrorCode.NOT_FOUND, "There is no such prompt."),
+    ShareNotFound: (ErrorCode.NOT_FOUND, "This thread is not shared."),
     FileNotFound: (
         ErrorCode.FILE_NOT_FOUND,
         "An attached file is missing, or was sent before. Attach it again.",
+    ),
+    ThreadFilesFull: (
+        ErrorCode.FILES_FULL,
+        "The files of this thread are more than your plan allows. Begin a new thread with them.",
     ),
     ModelNotFound: (
         ErrorCode.MODEL_NOT_FOUND,
@@ -140,6 +153,7 @@ class Exchange:
 
         What is raised is a fault of ours: the queue tries again and then buries the frame.
         """
+        began_s = time.monotonic()
         try:
             async with asyncio.timeout(ANSWERED_WITHIN_S):
                 await self._answer(frame)
@@ -153,6 +167,7 @@ class Exchange:
         except OUTAGES as error:
             logger.warning("a frame could not be answered", reason=type(error).__name__)
             self._refuse(frame, _unavailable())
+        TALLY.frames_took.add(time.monotonic() - began_s)
 
     async def bury(
         self, message: QueuedMessage[AnyClientFrame], error: BaseException | None
@@ -336,6 +351,7 @@ class Exchange:
     def _refuse(self, frame: AnyClientFrame, refused: FrameRefused) -> None:
         """Answer with an error that says which frame it answers."""
         # No thread_id: another user's thread must be answered exactly like a missing one.
+        TALLY.refusals.add(refused.code.value)
         refused.client_id = frame.client_id if isinstance(frame, Answered) else None
         self._outbound.put(encode(refused.frame()), MessagePriority.CRITICAL)
 
@@ -345,6 +361,7 @@ def _unavailable() -> FrameRefused:
 
 
 def limit_refusal(limit: LimitReached) -> FrameRefused:
+    TALLY.limits.add(limit.feature)
     of_what = _LIMITS_IN_WORDS.get(limit.feature, limit.feature.replace("_", " "))
     words = [f"You have used all {limit.limit:,} {of_what}."]
     if limit.resets_at is not None:

@@ -8,6 +8,7 @@ from chat.connection.flow import Flow
 from chat.connection.message_queue import MessagePriority, MessageQueue, QueuedMessage
 from chat.connection.queued_message import KEPT
 from netra.ids import ConnectionID
+from netra.tally import TALLY
 
 FRAMES_MAX: Final = 1000
 # Room kept for errors and control, so that none of them ever evicts a sequenced frame.
@@ -146,10 +147,12 @@ class Outbound:
     async def _write_all(self) -> None:
         # One timer a burst, not a timeout a frame: that would cost more than the write.
         self._watch()
+        written = self._written
         try:
             while len(self._queue):
                 await self._queue.flush()
         finally:
+            TALLY.frames_sent += self._written - written
             if self._deadline is not None:
                 self._deadline.cancel()
                 self._deadline = None

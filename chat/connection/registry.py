@@ -12,6 +12,7 @@ from chat.connection.state_machine import (
     ConnectionStateMachine,
 )
 from netra.ids import ConnectionID, UserID
+from netra.tally import TALLY
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +45,7 @@ class ConnectionRegistry:
             if machine is None:
                 machine = ConnectionStateMachine(connection_id, user_id, clock=self._clock)
                 self._machines[machine.connection_id] = machine
+                TALLY.opened += 1
         if user_id is not None:
             machine.identify(user_id)
         return machine

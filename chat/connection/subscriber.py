@@ -26,6 +26,7 @@ from chat.protocol.frames import (
     FrameRefused,
     encode,
 )
+from netra.tally import TALLY
 
 # Further behind than this, the thread as it stands is shorter than what happened.
 REPLAY_DEPTH_MAX: Final = 2000
@@ -99,6 +100,7 @@ class Subscription:
 
     def fall_back(self) -> None:
         """Stop passing live batches on, and go on from the log when there is room."""
+        TALLY.gaps.add("socket")
         self.live = False
         self.subscriber.spawn(self.subscriber.catch_up(self))
 

@@ -198,6 +198,10 @@ class Ringer:
         if self._task is None:
             self._task = self.loop.create_task(self._send_all())
 
+    @property
+    def waiting(self) -> int:
+        return len(self._waiting)
+
     async def drained(self) -> None:
         """Wait until everything put so far was sent or given up."""
         while self._task is not None:
@@ -248,6 +252,11 @@ def attach() -> Ringer:
     loop = asyncio.get_running_loop()
     if _ringer is None or _ringer.loop is not loop:
         _ringer = Ringer(loop)
+    return _ringer
+
+
+def attached() -> Ringer | None:
+    """The one that rings for this process, if any does yet."""
     return _ringer
 
 

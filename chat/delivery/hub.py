@@ -30,6 +30,7 @@ from chat.delivery.bell import (
 from chat.delivery.bus import Bus
 from chat.delivery.topics import Listener, Topic
 from chat.protocol.frames import Services
+from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
 
@@ -285,6 +286,7 @@ class Hub:
                 )
                 if not stored:
                     return
+                TALLY.gaps.add("events")
                 topic.hear_events(log.batch(topic.thread_id, stored))
         except _OUTAGES:
             return
@@ -302,6 +304,7 @@ class Hub:
                 live = texts.get(topic.thread_id)
                 if live is None:
                     return
+                TALLY.gaps.add("text")
                 topic.heal_text(live.run_id, live.attempt, live.text)
                 await asyncio.sleep(HEAL_EVERY_S)
         except _OUTAGES:
@@ -312,6 +315,11 @@ class Hub:
 
 _hub: Hub | None = None
 _loop: asyncio.AbstractEventLoop | None = None
+
+
+def made() -> Hub | None:
+    """The hub of this process, for any thread to look at; None before anybody asked for one."""
+    return _hub
 
 
 def current() -> Hub:

@@ -31,7 +31,8 @@ RETURNING seq
 """
 _APPEND: Final = f"""
 WITH head AS (
-    UPDATE chat_thread SET head = head + %(count)s, updated_at = %(ts)s
+    UPDATE chat_thread SET head = head + %(count)s, updated_at = %(ts)s,
+        answered_seq = CASE WHEN %(answers)s THEN head + %(count)s ELSE answered_seq END
     WHERE id = %(thread)s RETURNING id, head
 ) {_INSERT}"""  # noqa: S608  constants only
 # The run row is taken before the thread row, here as everywhere, so that no two writers deadlock.
@@ -67,7 +68,8 @@ def append(*, thread: int, thread_id: str, events: Sequence[NewEvent]) -> list[S
     The batch is published once that transaction commits.
     """
     ts = timezone.now()
-    stored = _insert(_APPEND, {"thread": thread}, events, ts)
+    keys = {"thread": thread, "answers": any(_answers(event) for event in events)}
+    stored = _insert(_APPEND, keys, events, ts)
     publish(thread_id, stored)
     return stored
 
@@ -125,6 +127,11 @@ def thread_events_after(*, thread_id: str, after_seq: int) -> list[StoredEvent]:
     """The same by the thread's public id."""
     thread = "thread_id = (SELECT id FROM chat_thread WHERE public_id = %(thread)s)"
     return _read(thread, {"thread": thread_id}, after_seq)
+
+
+def _answers(event: NewEvent) -> bool:
+    """Does it end an answer that its user may not have seen? They know of what they stopped."""
+    return isinstance(event.data, AgentCompleted) and event.data.status != "stopped"
 
 
 def _read(thread: str, keys: dict[str, Any], after_seq: int) -> list[StoredEvent]:

@@ -41,6 +41,7 @@ class ErrorCode(StrEnum):
     TEXT_INVALID = "text_invalid"
     NOT_FOUND = "not_found"
     FILE_NOT_FOUND = "file_not_found"
+    FILES_FULL = "files_full"
     MODEL_NOT_FOUND = "model_not_found"
     CLIENT_ID_REUSED = "client_id_reused"
     NOT_READY = "not_ready"

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
 
 import msgspec
-from msgspec import Struct
+from msgspec import UNSET, Struct, UnsetType
 
 from chat.protocol.frames import encode_value
 
@@ -31,9 +31,14 @@ class EventData(Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class FileRef(Struct, frozen=True, kw_only=True):
+    """A file of a message; an image has its size in pixels."""
+
     file_id: str
     name: str
     bytes: int
+    kind: Literal["text", "pdf", "image"] = "text"
+    width: int | UnsetType = UNSET
+    height: int | UnsetType = UNSET
 
 
 class MessageCreated(EventData, frozen=True, kw_only=True):

@@ -172,14 +172,33 @@ class Account(ServerFrame, kw_only=True, tag="account"):
 
 
 class ThreadRow(Struct, frozen=True, kw_only=True):
+    """How a thread stands in the lists of its user; unread is an answer that ended since."""
+
     thread_id: str
     title: str
     updated_at: str
     running: bool
+    pinned: bool
+    archived: bool
+    folder_id: str | None
+    unread: bool
+    # It lies in the bin, or is gone.
+    deleted: bool
 
 
 class Threads(ServerFrame, kw_only=True, tag="threads"):
     threads: list[ThreadRow]
+
+
+class FolderRow(Struct, frozen=True, kw_only=True):
+    folder_id: str
+    name: str
+
+
+class Folders(ServerFrame, kw_only=True, tag="folders"):
+    """All folders of the user by name; a thread whose folder is not among them is in none."""
+
+    folders: list[FolderRow]
 
 
 class TypingElsewhere(ServerFrame, kw_only=True, tag="typing"):

@@ -23,6 +23,13 @@ class ToolCallView(Struct, frozen=True, kw_only=True):
     edited: bool | UnsetType = UNSET
 
 
+class FeedbackView(Struct, frozen=True, kw_only=True):
+    """What the user thinks of an answer."""
+
+    rating: str
+    reason: str | None
+
+
 class MessageView(Struct, frozen=True, kw_only=True):
     """`status` is stored for a user's message; else how the run that wrote it ended."""
 
@@ -40,6 +47,8 @@ class MessageView(Struct, frozen=True, kw_only=True):
     usage: dict[str, Any] | UnsetType = UNSET
     # Of an answer: the model that wrote it.
     model: str | UnsetType = UNSET
+    # Of an answer: null where nothing was said about it.
+    feedback: FeedbackView | UnsetType | None = UNSET
     # Of a question: the answer that it follows, null for the first of a thread.
     after_run_id: str | UnsetType | None = UNSET
     # Of an answer: the question.

@@ -45,6 +45,7 @@ from chat.protocol.events import (
 from chat.protocol.frames import encode_value
 from chat.runs.lifecycle import ATTEMPTS_MAX, OPEN_CALLS, CallState, RunState
 from chat.usage import add_to_day
+from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
 
@@ -106,6 +107,8 @@ def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
     if not any(found.update(**values) for found in (fresh, lost, waited)):
         return None
     run = Run.objects.select_related("thread", "user", "question").get(public_id=run_id)
+    if run.attempt == 1 and run.started_at is not None:
+        TALLY.runs_waited.add((run.started_at - run.created_at).total_seconds())
     text = run.partial_text[: run.history_length]
     event: EventData = AgentStarted(
         model=model,
@@ -241,6 +244,7 @@ def finish(
         # After every other row: what is locked last is never held while waiting for another.
         add_to_day(user=attempt.user, model=attempt.model, told=usage, at=now)
         questions.publish_thread_row(thread=attempt.thread, user_id=attempt.user_id)
+    TALLY.runs_ended.add(status)
 
 
 def _append_end(
@@ -334,9 +338,7 @@ def _event(attempt: Attempt, data: EventData) -> NewEvent:
 
 
 def _mine(attempt: Attempt) -> QuerySet[Run]:
-    return Run.objects.filter(
-        pk=attempt.run, attempt=attempt.attempt, state=RunState.RUNNING
-    )  # fmt: skip
+    return Run.objects.filter(pk=attempt.run, attempt=attempt.attempt, state=RunState.RUNNING)
 
 
 def _close_calls(attempt: Attempt, status: RunStatus) -> list[EventData]:

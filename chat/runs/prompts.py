@@ -14,11 +14,13 @@ from pydantic_ai.messages import (
     ModelRequest,
     ModelResponse,
     TextPart,
+    UserContent,
     UserPromptPart,
 )
 
 from chat import paths
 from chat.agents.mcp.offering import Connected, connected_tools
+from chat.agents.pictures import mention
 from chat.agents.tools.registry import Attachment
 from chat.agents.window import (
     MESSAGES_A_TURN,
@@ -26,9 +28,9 @@ from chat.agents.window import (
     fitted,
     halved,
     tokens_of,
-    tokens_of_text,
 )
 from chat.database import in_database
+from chat.files.kinds import FileKind, MediaType
 from chat.models import File, Message, Run
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import TERMINAL
@@ -36,13 +38,14 @@ from chat.runs.lifecycle import TERMINAL
 # Earlier turns that a model is shown; beyond that, context windows fill with little use.
 TURNS_SHOWN_MAX: Final = 20
 ATTACHMENTS_SHOWN_MAX: Final = 20
+Prompt = str | Sequence[UserContent]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opening:
     """Where the agent begins: what was said before, and what this very run has made of it."""
 
-    prompt: str | None
+    prompt: Prompt | None
     earlier: Shown
     own: Sequence[ModelMessage]
     now: datetime
@@ -56,7 +59,8 @@ class Opening:
 
     def fitted(self, tokens_max: int | None) -> "Opening":
         """With as much of what was said before as a model of this size has room for."""
-        beside = tokens_of(self.own) + tokens_of_text(str(self.prompt or ""))
+        asked = [] if self.prompt is None else [_asked(self.prompt)]
+        beside = tokens_of(self.own) + tokens_of(asked)
         earlier = fitted(self.earlier, tokens_max=tokens_max, beside_tokens=beside)
         return replace(self, earlier=earlier)
 
@@ -106,15 +110,28 @@ def _turn(run: Run) -> list[ModelMessage]:
     # A turn that was cut off may hold half a tool call, which providers refuse.
     answer = run.partial_text or "(no answer)"
     return [
-        ModelRequest(parts=[UserPromptPart(content=_prompt(run.question))]),
+        _asked(_prompt(run.question)),
         ModelResponse(parts=[TextPart(content=answer)]),
     ]
 
 
-def _prompt(question: Message) -> str:
-    files = (question.version_of or question).files.all()
-    names = [f"[attached file: {file.name}, {file.bytes} bytes]" for file in files]
-    return "\n".join([question.text, *names])
+def _asked(prompt: Prompt) -> ModelRequest:
+    return ModelRequest(parts=[UserPromptPart(content=prompt)])
+
+
+def _prompt(question: Message) -> Prompt:
+    """What was asked, with its files; of an image a mention, which models that see are shown."""
+    files = list((question.version_of or question).files.all())
+    text = "\n".join([question.text, *map(_note, files)])
+    images = [file for file in files if file.kind is FileKind.IMAGE]
+    mentions = [mention(file.public_id, file.media_type) for file in images]
+    return [text, *mentions] if mentions else text
+
+
+def _note(file: File) -> str:
+    if file.kind is FileKind.IMAGE:
+        return f"[attached image: {file.name}, {file.width} x {file.height} pixels]"
+    return f"[attached file: {file.name}, {file.bytes} bytes]"
 
 
 def _attachment(file: File) -> Attachment:
@@ -122,6 +139,9 @@ def _attachment(file: File) -> Attachment:
         file_id=file.public_id,
         name=file.name,
         bytes=file.bytes,
+        media_type=MediaType(file.media_type),
+        width=file.width,
+        height=file.height,
         read=partial(in_database, _read, file),
     )
 

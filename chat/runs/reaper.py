@@ -17,6 +17,7 @@ from chat.models import Run
 from chat.protocol.events import Fault
 from chat.runs.attempts import attempt_of, finish
 from chat.runs.lifecycle import ATTEMPTS_MAX, RunState
+from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
 
@@ -80,8 +81,10 @@ def _abandoned() -> QuerySet[Run]:
 
 def _look_after(run: Run) -> None:
     if run.state in (RunState.QUEUED, RunState.WAITING) or _may_resume(run):
+        TALLY.runs_reaped.add("resumed")
         _defer_again(run)
         return
+    TALLY.runs_reaped.add("ended")
     _end(run)
 
 

@@ -38,6 +38,7 @@ from chat.runs.lifecycle import CallState
 from chat.runs.usage import usage_of
 from chat.search import FoundMessage, messages_with
 from chat.usage import Usage, usage_from
+from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
 
@@ -129,6 +130,7 @@ class Runner:
             usage=msgspec.structs.replace(self.usage, elapsed_ms=self._elapsed_ms()).told(),
             error=error,
         )
+        TALLY.runs_took.add(self._elapsed_ms() / 1000)
 
     async def _answer(self) -> None:
         opening = await in_database(prompts.opening_of, self.attempt)
@@ -216,6 +218,8 @@ class Runner:
         if self.answer.lost:
             raise Fenced
         if text:
+            if not self.answer.text:
+                TALLY.first_texts.add(time.monotonic() - self._began_s)
             self._has_begun = True
             self.answer.add(text)
 

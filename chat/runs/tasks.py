@@ -14,7 +14,7 @@ from psycopg_pool import PoolTimeout
 
 from accounts import impersonation
 from billing import services as billing
-from chat import approvals, dead_letters, erasure, nodes, services, titles, turns
+from chat import approvals, dead_letters, erasure, nodes, titles, turns, uploads
 from chat.agents import trial
 from chat.agents.fallback import Chain, chain_of
 from chat.agents.mcp.checks import Rounds
@@ -108,6 +108,11 @@ async def _supervise(context: JobContext, runner: Runner, work: asyncio.Task[Non
     await runner.finish("stopped")
 
 
+def running_count() -> int:
+    """How many runs this process executes."""
+    return len(_running)
+
+
 async def beat() -> None:
     """Keep the leases of this process's runs and look after abandoned ones, until cancelled."""
     await _repeat(_renew_leases, every_s=BEAT_EVERY_S)
@@ -160,11 +165,12 @@ async def _keep_house_once() -> None:
     await in_database(reaper.drop_orphaned_jobs)
     await in_database(billing.record_expiries)
     await in_database(billing.prune_usage)
-    await in_database(services.drop_unsent_files)
+    await in_database(uploads.drop_unsent_files)
     await in_database(dead_letters.prune)
     await in_database(trace.prune)
     await in_database(nodes.forget_dead)
     await in_database(erasure.erase_deleted)
+    await in_database(erasure.empty_bin)
     await in_database(impersonation.end_expired)
 
 

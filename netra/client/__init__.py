@@ -11,6 +11,7 @@ from netra.client.errors import (
     Overtaken,
     Refused,
     SignInFailed,
+    Unanswered,
 )
 from netra.client.frames import Account, Ack, Event, FileRef, Message, Services, Trial, User
 from netra.client.outbox import Outbox
@@ -52,6 +53,7 @@ __all__ = [
     "SignInFailed",
     "Thread",
     "Trial",
+    "Unanswered",
     "User",
     "sign_in",
 ]

@@ -6,20 +6,19 @@ The token comes from the environment, NETRA_TOKEN, since arguments are everybody
 import argparse
 import asyncio
 import contextlib
-import http.client
 import json
 import sys
 from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any, Final
-from urllib.parse import urlsplit
+from pathlib import Path
+from typing import Final
 
 from netra import env
+from netra.client.api import Api
 from netra.client.client import ChatClient
 from netra.client.errors import ClientError, Closed, Refused
 
 URL: Final = "http://127.0.0.1:8000"
-ANSWERED_WITHIN_S: Final = 30.0
 # The text of a run in progress is looked at this often.
 SHOWN_EVERY_S: Final = 0.1
 
@@ -37,7 +36,9 @@ def main(arguments: Sequence[str]) -> int:
         return 2
     try:
         if asked.command == "threads":
-            _list_threads(asked.url, token, as_json=asked.json)
+            _list_threads(Api(asked.url, token=token), as_json=asked.json)
+        elif asked.command == "models":
+            _list_models(Api(asked.url, token=token), as_json=asked.json)
         elif asked.command == "tail":
             asyncio.run(_tail(asked.url, token, asked.thread))
         else:
@@ -60,19 +61,23 @@ def _parser() -> argparse.ArgumentParser:
     send = commands.add_parser("send", help="send a message and print its answer")
     send.add_argument("text")
     send.add_argument("--thread", metavar="ID", help="go on with this thread")
+    send.add_argument("--model", metavar="ID", help="let this one answer from now on")
+    send.add_argument("--file", metavar="PATH", type=Path, action="append", help="send it, too")
     threads = commands.add_parser("threads", help="list the newest threads")
+    models = commands.add_parser("models", help="list the models that may answer")
     tail = commands.add_parser("tail", help="print what happens in a thread, a line an event")
     tail.add_argument("thread", metavar="ID")
-    for command in (send, threads):
+    for command in (send, threads, models):
         command.add_argument("--json", action="store_true", help="print JSON")
-    for command in (send, threads, tail):
+    for command in (send, threads, models, tail):
         command.add_argument("--url", default=URL, help=f"where Netra is ({URL})")
     return parser
 
 
 async def _send(url: str, token: str, asked: argparse.Namespace) -> None:
     async with ChatClient(url, token=token) as client:
-        ack = await client.send(asked.text, thread_id=asked.thread)
+        files = [await client.upload(path) for path in asked.file or ()]
+        ack = await client.send(asked.text, thread_id=asked.thread, files=files, model=asked.model)
         assert ack.run_id is not None, "a message that was sent has a run"
         await client.follow(ack.thread_id)
         text = await _answer(client, ack.thread_id, ack.run_id, show=not asked.json)
@@ -119,30 +124,21 @@ async def _tail(url: str, token: str, thread_id: str) -> None:
             print(json.dumps(asdict(event), ensure_ascii=False), flush=True)
 
 
-def _list_threads(url: str, token: str, *, as_json: bool) -> None:
-    told = _get(url, "/api/threads", token)
-    for thread in told["threads"]:
+def _list_threads(api: Api, *, as_json: bool) -> None:
+    for thread in api.threads():
         if as_json:
             print(json.dumps(thread, ensure_ascii=False))
         else:
             print(f"{thread['thread_id']}  {thread['updated_at']}  {thread['title']}")
 
 
-def _get(url: str, path: str, token: str) -> dict[str, Any]:
-    parts = urlsplit(url)
-    make = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-    connection = make(parts.netloc, timeout=ANSWERED_WITHIN_S)
-    try:
-        connection.request("GET", path, headers={"Authorization": f"Bearer {token}"})
-        response = connection.getresponse()
-        told: dict[str, Any] = json.loads(response.read())
-    except ValueError:
-        raise Failed(f"No Netra answers at {url}.") from None
-    finally:
-        connection.close()
-    if response.status != http.HTTPStatus.OK:
-        raise Failed(told.get("detail", f"The server answered {response.status}."))
-    return told
+def _list_models(api: Api, *, as_json: bool) -> None:
+    for model in api.models():
+        print(
+            json.dumps(model, ensure_ascii=False)
+            if as_json
+            else f"{model['model']}  {model['name']}"
+        )
 
 
 if __name__ == "__main__":

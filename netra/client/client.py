@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
 
+from netra.client.api import Api
 from netra.client.dialogue import OUTBOX, STATE, ClientState, Dialogue
 from netra.client.errors import Closed, Overtaken, Refused
 from netra.client.frames import Account, Ack, Event, Services, User
@@ -60,6 +61,7 @@ class ChatClient:
         self._line = Line(
             base_url, cookie=cookie, token=token, dialogue=self._dialogue, news=self._news
         )
+        self._api = Api(base_url, cookie=cookie, token=token)
         self._saving = asyncio.Lock()
         self._saved: tuple[PendingSend, ...] = ()
         self._tasks: list[asyncio.Task[None]] = []
@@ -139,12 +141,14 @@ class ChatClient:
         client_id: str | None = None,
         files: Sequence[str] = (),
         mode: str = "queue",
+        model: str | None = None,
     ) -> Ack:
         """Send a message, into a new thread without `thread_id`; gives its final answer.
 
-        With the mode interrupt it stops the active run and goes before all that wait. It is sent
-        again after each reconnect until it is answered, once stored whatever happens. Who stops
-        waiting does not take it back. Raises Refused, OutboxFull, Closed.
+        With the mode interrupt it stops the active run and goes before all that wait; `model`
+        answers in this thread from now on. It is sent again after each reconnect until it is
+        answered, once stored whatever happens. Who stops waiting does not take it back. Raises
+        Refused, OutboxFull, Closed.
         """
         send = PendingSend(
             client_id=client_id or new_client_id(),
@@ -152,31 +156,41 @@ class ChatClient:
             thread_id=thread_id,
             mode=mode,
             files=tuple(files),
+            model=model,
         )
         _check(send)
         await self._put(send)
         return await self.answer_to(send.client_id)
 
+    async def models(self) -> list[dict[str, Any]]:
+        """The models that may be chosen, {model, name}, the default first; raises Refused."""
+        return await asyncio.to_thread(self._api.models)
+
+    async def upload(self, path: Path) -> str:
+        """Store a file that a message may name in `files`; raises Refused, Unanswered, OSError."""
+        return await asyncio.to_thread(self._api.upload, path)
+
     async def stop(self, run_id: str) -> Ack:
         """Ask a run to stop; its `agent_completed` follows. Raises Refused, OutboxFull, Closed."""
         return await self._ask(PendingStop(client_id=new_client_id(), run_id=run_id))
 
-    async def edit(self, message_id: str, text: str) -> Ack:
+    async def edit(self, message_id: str, text: str, *, model: str | None = None) -> Ack:
         """Give a message another text: in place while it waits, else as a version beside it.
 
         A version is a new message with a new run, and its branch is shown; the answer names both.
         Raises Refused, OutboxFull, Closed.
         """
-        edit = PendingEdit(client_id=new_client_id(), message_id=message_id, text=text)
+        edit = PendingEdit(client_id=new_client_id(), message_id=message_id, text=text, model=model)
         _check(edit)
         return await self._ask(edit)
 
-    async def regenerate(self, run_id: str) -> Ack:
+    async def regenerate(self, run_id: str, *, model: str | None = None) -> Ack:
         """Answer the question of a run once more, and show that; the answer names the new run.
 
         Raises Refused (`not_ended` while the run goes on), OutboxFull, Closed.
         """
-        return await self._ask(PendingRegenerate(client_id=new_client_id(), run_id=run_id))
+        again = PendingRegenerate(client_id=new_client_id(), run_id=run_id, model=model)
+        return await self._ask(again)
 
     async def switch(self, *, run_id: str | None = None, message_id: str | None = None) -> Ack:
         """Show the branch through an answer, or instead a question, that was added to last.

@@ -44,7 +44,7 @@ def open_socket(
         f"{scheme}://{parts.netloc}/ws/chat/",
         origin=Origin(own if origin is None else origin) or None,
         subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
-        additional_headers=_credentials(cookie, token),
+        additional_headers=credentials(cookie, token),
         max_size=FRAME_BYTES_MAX,
         compression=None,
         proxy=None,
@@ -53,7 +53,8 @@ def open_socket(
     )
 
 
-def _credentials(cookie: str, token: str) -> dict[str, str]:
+def credentials(cookie: str, token: str) -> dict[str, str]:
+    """The headers that let a client in."""
     return {
         name: value
         for name, value, given in (

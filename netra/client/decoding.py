@@ -128,7 +128,13 @@ def file_refs(data: Mapping[str, Any]) -> tuple[FileRef, ...]:
 
 def _file(fields: _Fields) -> FileRef:
     return FileRef(
-        file_id=fields.text("file_id"), name=fields.text("name"), bytes=fields.integer("bytes")
+        file_id=fields.text("file_id"),
+        name=fields.text("name"),
+        bytes=fields.integer("bytes"),
+        # Of messages from before there was anything but text.
+        kind=fields.text_or_none("kind") or "text",
+        width=fields.integer_or_none("width"),
+        height=fields.integer_or_none("height"),
     )
 
 

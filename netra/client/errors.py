@@ -57,5 +57,12 @@ class Overtaken(ClientError):
         self.after_seq = after_seq
 
 
+class Unanswered(ClientError):
+    """What answers at this address is no Netra."""
+
+    def __init__(self, base_url: str) -> None:
+        super().__init__(f"No Netra answers at {base_url}.")
+
+
 class SignInFailed(ClientError):
     """The server did not accept the address and password."""

@@ -19,9 +19,14 @@ class Event:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileRef:
+    """`kind` is text, pdf or image; an image has its size in pixels."""
+
     file_id: str
     name: str
     bytes: int
+    kind: str = "text"
+    width: int | None = None
+    height: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

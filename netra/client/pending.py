@@ -18,6 +18,7 @@ class PendingSend:
     thread_id: str | None = None
     mode: str = "queue"
     files: tuple[str, ...] = ()
+    model: str | None = None
     user_id: str | None = None
 
     def frame(self) -> str:
@@ -30,6 +31,8 @@ class PendingSend:
         }
         if self.files:
             fields["files"] = self.files
+        if self.model is not None:
+            fields["model"] = self.model
         return json.dumps(fields, ensure_ascii=False)
 
 
@@ -76,6 +79,7 @@ class PendingEdit:
     client_id: str
     message_id: str
     text: str
+    model: str | None = None
     user_id: str | None = None
 
     def frame(self) -> str:
@@ -85,6 +89,8 @@ class PendingEdit:
             "message_id": self.message_id,
             "text": self.text,
         }
+        if self.model is not None:
+            fields["model"] = self.model
         return json.dumps(fields, ensure_ascii=False)
 
 
@@ -94,10 +100,13 @@ class PendingRegenerate:
 
     client_id: str
     run_id: str
+    model: str | None = None
     user_id: str | None = None
 
     def frame(self) -> str:
         fields = {"type": "regenerate", "client_id": self.client_id, "run_id": self.run_id}
+        if self.model is not None:
+            fields["model"] = self.model
         return json.dumps(fields)
 
 

@@ -38,7 +38,7 @@ def test_an_idle_session_is_signed_out_and_the_page_says_so(client: Client) -> N
         answer = client.get(PAGE, follow=True)
         assert answer.redirect_chain == [(f"/accounts/login/?next={PAGE}", 302)]
         assert "nothing happened for a while" in answer.content.decode()
-        assert client.get("/api/threads/").status_code == 401
+        assert client.get("/api/threads").status_code == 401
     event = AuditEvent.objects.get(kind=AuditKind.SESSION_IDLE)
     assert event.user == user
     assert not SessionRecord.objects.exists()

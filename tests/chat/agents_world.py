@@ -1,5 +1,6 @@
 """A world for agents in tests: what the runner is to them, held in memory."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
@@ -12,6 +13,7 @@ from pydantic_ai.messages import (
     PartStartEvent,
     TextPart,
     ThinkingPart,
+    UserContent,
 )
 from pydantic_ai.usage import RunUsage
 
@@ -26,6 +28,7 @@ from chat.agents.tools.registry import (
     ToolFault,
     within_time,
 )
+from chat.files.kinds import MediaType
 from chat.search import FoundMessage
 
 NOW = datetime(2026, 11, 22, 12, tzinfo=UTC)
@@ -62,16 +65,30 @@ class World:
     messages: list[FoundMessage] = field(default_factory=list)
     searched: list[str] = field(default_factory=list)
 
-    def attach(self, name: str, data: bytes) -> str:
+    def attach(
+        self,
+        name: str,
+        data: bytes,
+        media_type: MediaType = MediaType.TEXT,
+        *,
+        size: tuple[int | None, int | None] = (None, None),
+    ) -> str:
         """Put a file into the thread; its id."""
         file_id = f"file_1_test{len(self.attachments):04}"
 
         async def read() -> bytes:
             return data
 
-        self.attachments.insert(
-            0, Attachment(file_id=file_id, name=name, bytes=len(data), read=read)
+        attached = Attachment(
+            file_id=file_id,
+            name=name,
+            bytes=len(data),
+            read=read,
+            media_type=media_type,
+            width=size[0],
+            height=size[1],
         )
+        self.attachments.insert(0, attached)
         return file_id
 
     def context(self) -> ToolContext:
@@ -89,15 +106,19 @@ class World:
         )
 
     async def run(
-        self, agent: Agent[ToolContext, str], prompt: str | None, *, resume: bool = False
+        self,
+        agent: Agent[ToolContext, str],
+        prompt: str | Sequence[UserContent] | None,
+        *,
+        resume: bool = False,
     ) -> Outcome:
         """Run to the end; the history of the thread grows by it."""
         if not resume:
             self.runs += 1
             self.text, self.thoughts = "", []
             if prompt is not None:
-                self.texts.insert(0, prompt)
-        noted = None if prompt is None else self._with_notes(prompt)
+                self.texts.insert(0, prompt if isinstance(prompt, str) else str(prompt[0]))
+        noted = self._with_notes(prompt) if isinstance(prompt, str) else prompt
         run_it = agent.iter(
             noted, message_history=self.history, deps=self.context(), usage_limits=LIMITS
         )

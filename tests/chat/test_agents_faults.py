@@ -80,7 +80,7 @@ async def test_a_connected_model_is_offered_no_tool_of_the_built_in_assistant(
     offered = {tool["function"]["name"] for tool in fake.requests[0].body["tools"]}
     assert offered == {
         *("analyse_usage", "calculate", "compare_prices"),
-        *("search_docs", "search_threads", "show_account"),
+        *("read_attachment", "search_docs", "search_threads", "show_account"),
     }
 
 

@@ -179,6 +179,7 @@ def test_words_and_lone_numbers_are_no_arithmetic(text: str) -> None:
         ("price of gpt-4o", (1_000_000, 1_000_000)),
         ("for 2k tokens", (2000, 2000)),
         ("for 3M input tokens and 200k output tokens", (3_000_000, 200_000)),
+        ("10 million input and 2 million output tokens", (10_000_000, 2_000_000)),
         ("1,500 prompt tokens", (1500, 0)),
         ("2.5 million completion tokens", (0, 2_500_000)),
     ],

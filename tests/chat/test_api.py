@@ -17,13 +17,21 @@ from accounts import own_tokens
 from accounts.models import ApiToken, TokenScope, User
 from billing import services as billing
 from billing.models import Grant
+from chat.api.problems import CONTENT_TYPE
 from chat.api.routes import api
-from chat.models import Run, Thread
+from chat.models import AgentModel, Run, Thread
 from chat.runs.lifecycle import RunState
 from tests.chat.api_people import pays, program, sent, token_of
 from tests.chat.test_approvals import asked
 
 MakeUser = Callable[[], User]
+BODIES = {
+    ("POST", "/api/runs/{run_id}/calls/{call_id}/decision"): '{"decision": "approve"}',
+    ("PUT", "/api/runs/{run_id}/feedback"): '{"rating": "up"}',
+    ("PATCH", "/api/threads/{thread_id}"): '{"title": "Mine"}',
+    ("PATCH", "/api/folders/{folder_id}"): '{"name": "Mine"}',
+    ("PATCH", "/api/prompts/{prompt_id}"): '{"text": "Mine"}',
+}
 
 
 @pytest.fixture
@@ -54,14 +62,17 @@ def routes() -> list[tuple[str, str]]:
 
 def call(client: Client, method: str, path: str, ids: dict[str, str]) -> Any:
     at = path.format(**ids)
+    if path == "/api/agui/run":
+        question = {"id": "again", "role": "user", "content": "hello"}
+        run = {"threadId": ids["thread_id"], "runId": "r", "messages": [question]}
+        return client.post(at, run, content_type="application/json")
     if path == "/api/messages":
-        body = {"client_id": "again", "text": "hello", "thread_id": ids["thread_id"]}
-        return client.post(at, body, content_type="application/json")
+        message = {"client_id": "again", "text": "hello", "thread_id": ids["thread_id"]}
+        return client.post(at, message, content_type="application/json")
     if (method, path) == ("POST", "/api/files"):
         return client.post(at, {"file": SimpleUploadedFile("a.txt", b"a,b\n1,2\n")})
-    if path.endswith("/decision"):
-        return client.post(at, {"decision": "approve"}, content_type="application/json")
-    return client.generic(method, at)
+    body = BODIES.get((method, path))
+    return client.generic(method, at, body or "", content_type="application/json")
 
 
 @pytest.fixture
@@ -69,7 +80,11 @@ def ids(client: Client) -> dict[str, str]:
     """What the owner has, by the names of the parameters that name it."""
     ack = sent(client)
     file = client.post("/api/files", {"file": SimpleUploadedFile("b.txt", b"words\n")}).json()
-    return {**ack, "file_id": file["file_id"], "call_id": "call_1"}
+    made = client.post("/api/folders", {"name": "Work"}, content_type="application/json")
+    prompt = {"name": "mine", "text": "hello"}
+    kept = client.post("/api/prompts", prompt, content_type="application/json").json()
+    own = {"file_id": file["file_id"], "prompt_id": kept["prompt_id"], "call_id": "call_1"}
+    return {**ack, **made.json(), **own}
 
 
 @pytest.mark.django_db(transaction=True)
@@ -103,9 +118,10 @@ def test_every_route_is_closed_to_whom_it_is_not_for(
         answer = call(reader, method, path, ids)
         refused = answer.status_code == 403 and answer.json()["code"] == "read_only"
         assert refused == (method != "GET"), (method, path)
+    stranger = program(token_of(eve))
     for method, path in routes():
-        if "{" in path or path == "/api/messages":
-            answer = call(program(token_of(eve)), method, path, ids)
+        if "{" in path or path in ("/api/messages", "/api/agui/run"):
+            answer = call(stranger, method, path, ids)
             assert (answer.status_code, answer.json()["code"]) == (404, "not_found"), (method, path)
     assert Run.objects.count() == 1
 
@@ -278,6 +294,26 @@ def test_a_thread_is_exported_whole(client: Client) -> None:
 
     assert client.get(at).json()["messages"][0]["text"] == "keep this"
     assert b"keep this" in client.get(at, {"form": "markdown"}).content
+
+
+def test_a_method_that_a_route_does_not_have_is_a_problem_too(client: Client) -> None:
+    answer = client.delete("/api/models")
+
+    assert (answer.status_code, answer["Allow"]) == (405, "GET")
+    assert (answer["Content-Type"], answer.json()["code"]) == (CONTENT_TYPE, "method_not_allowed")
+
+
+def test_a_model_is_listed_and_chosen_for_a_thread(client: Client) -> None:
+    made = AgentModel.objects.create(name="Small", url="http://127.0.0.1:9/v1", model_id="small")
+    offered = client.get("/api/models").json()
+
+    ack = sent(client, model=made.public_id)
+
+    assert offered == {"models": [{"model": made.public_id, "name": "Small"}]}
+    assert Thread.objects.get(public_id=ack["thread_id"]).model_choice == made.public_id
+    body = {"client_id": "c9", "text": "hello", "model": "model_1_nobody"}
+    answer = client.post("/api/messages", body, content_type="application/json")
+    assert (answer.status_code, answer.json()["code"]) == (422, "model_not_found")
 
 
 def test_an_unknown_route_is_a_problem_too(client: Client) -> None:

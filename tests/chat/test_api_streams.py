@@ -16,7 +16,8 @@ from chat import services
 from chat.api import streams
 from chat.api.doors import Caller
 from chat.api.problems import Problem
-from chat.api.streams import Position, ThreadStream
+from chat.api.streams import FrameForm, Position, ThreadStream
+from chat.connection import open_streams
 from chat.database import in_database
 from chat.delivery import log
 from chat.models import Thread
@@ -82,7 +83,7 @@ def stream_of(
     user: User, posted: Posted, *, after: int | None, key: str = "", until_run: str | None = None
 ) -> ThreadStream:
     position = Position(thread=posted.thread, thread_id=posted.thread_id, after_seq=after)
-    return ThreadStream(Caller(user=user, key=key), position, until_run=until_run)
+    return ThreadStream(Caller(user=user, key=key), position, FrameForm(until_run=until_run))
 
 
 async def test_a_reader_gets_what_was_and_what_comes_each_once(payer: User) -> None:
@@ -102,7 +103,7 @@ async def test_a_reader_gets_what_was_and_what_comes_each_once(payer: User) -> N
         await in_database(own_tokens.revoke_token, user=payer, number=token.pk)
         assert (await again.next())["code"] == "access_ended"
         await again.leave()
-        await until(lambda: not streams.OPEN)
+        await until(lambda: not open_streams.OPEN)
 
 
 async def test_a_reader_without_a_position_gets_the_thread_as_it_stands(payer: User) -> None:
@@ -112,7 +113,7 @@ async def test_a_reader_without_a_position_gets_the_thread_as_it_stands(payer: U
         snapshot = await reader.next()
         assert (snapshot["event"], snapshot["id"]) == ("snapshot", "1")
         assert [one["text"] for one in snapshot["messages"]] == ["hello"]
-        streams.end_all()
+        open_streams.end_all()
         assert (await reader.next())["code"] == "drain"
         await reader.leave()
 

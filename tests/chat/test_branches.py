@@ -9,7 +9,7 @@ from pydantic_ai.messages import ModelRequest, ModelResponse, TextPart, UserProm
 
 from accounts.models import User
 from billing.models import UsageCounter
-from chat import branches, services, snapshots
+from chat import branches, services, snapshots, uploads
 from chat.errors import MessageNotFound, NotEnded, RunNotFound
 from chat.models import Event, Message, Run
 from chat.protocol.events import Fault
@@ -65,7 +65,7 @@ def told(run_id: str) -> list[str]:
         for part in message.parts
         if isinstance(part, TextPart | UserPromptPart)
     ]
-    return [*map(str, parts), opening.prompt or ""]
+    return [*map(str, parts), str(opening.prompt or "")]
 
 
 def events(thread: int, kind: str) -> list[dict[str, object]]:
@@ -161,7 +161,7 @@ def test_a_thread_s_first_question_may_be_edited(payer: User) -> None:
 
 def test_an_edited_question_keeps_its_files(payer: User) -> None:
     export = ContentFile(b"model,cost\ngpt-4o,1\n")
-    file_id = services.store_file(user=payer, name="export.csv", content=export).public_id
+    file_id = uploads.store_file(user=payer, name="export.csv", content=export).public_id
     message = Outgoing(client_id="c1", text="q1", files=(file_id,))
     posted = services.post_message(user=payer, message=message)
     answer(posted.run_id, "a1")

@@ -7,7 +7,7 @@ from django.core.files.base import ContentFile
 
 from accounts.models import User
 from accounts.services import delete_account
-from chat import erasure, services
+from chat import erasure, services, uploads
 from chat.models import DailyUsage, Event, File, Message, Run, Thread
 from chat.runs.lifecycle import RunState
 from chat.services import Outgoing
@@ -17,7 +17,7 @@ pytestmark = pytest.mark.django_db
 
 def say(user: User, *, client_id: str = "say-1") -> Run:
     content = ContentFile(b"model,cost\n", name="usage.csv")
-    file = services.store_file(user=user, name="usage.csv", content=content)
+    file = uploads.store_file(user=user, name="usage.csv", content=content)
     message = Outgoing(client_id=client_id, text="Hello", files=(file.public_id,))
     posted = services.post_message(user=user, message=message)
     return Run.objects.get(thread=posted.thread)

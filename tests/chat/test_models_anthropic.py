@@ -64,7 +64,7 @@ async def test_it_is_given_the_same_tools_and_calls_them(fake: FakeAnthropic) ->
     first, second = fake.requests
     assert {tool["name"] for tool in first.body["tools"]} >= {
         *("analyse_usage", "calculate", "compare_prices"),
-        *("search_docs", "search_threads", "show_account"),
+        *("read_attachment", "search_docs", "search_threads", "show_account"),
     }
     assert "thinking" not in first.body
     assert "['usage.csv']" in str(first.body["system"])

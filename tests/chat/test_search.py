@@ -1,4 +1,4 @@
-"""Search of a user's own messages: whose they are, what matches, and how much comes back."""
+"""Search of a user's own threads: whose they are, what matches, and how much comes back."""
 
 from collections.abc import Callable
 from itertools import count
@@ -15,9 +15,14 @@ from chat.search import (
     EXCERPT_CHARS,
     FOUND_MAX,
     FOUND_PER_THREAD_MAX,
+    Found,
     excerpt,
     holding,
+    marking,
+    marks_in,
     messages_with,
+    search,
+    titled,
     words_of,
 )
 
@@ -156,6 +161,77 @@ def test_a_search_reads_the_index_and_not_every_message(user: User) -> None:
     with connection.cursor() as cursor:
         # A table of one row is quicker read whole.
         cursor.execute("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
-    plan = holding(["invoice"]).explain()
 
-    assert "message_words" in plan
+    assert "message_words" in holding(["invoice"]).explain()
+    assert "thread_title_words" in titled(["invoice"]).explain()
+
+
+def pages(words: str, user: User, *, limit: int) -> list[Found]:
+    """All that is found, page by page."""
+    found: list[Found] = []
+    after: Thread | Message | None = None
+    while True:
+        page, last = search(words, user=user.pk, after=after, limit=limit)
+        found += page
+        if last is None:
+            return found
+        assert len(page) == limit
+        thread = Thread.objects.filter(public_id=last).first()
+        after = thread or Message.objects.get(public_id=last)
+
+
+@pytest.mark.django_db
+def test_titles_come_first_then_messages_over_pages_without_gap_or_repeat(
+    make_user: Callable[[], User],
+) -> None:
+    me, they = make_user(), make_user()
+    for user in (me, they):
+        for number in range(3):
+            thread = said(user, f"an invoice {number}", "nothing of it")
+            said(user, f"more invoices {number}", thread=thread)
+    wanted = Thread.objects.filter(user=me).order_by("-pk")
+    words = Message.objects.filter(user=me, text__contains="invoice").order_by("-pk")
+    order: list[tuple[str, str | None]] = [(row.public_id, None) for row in wanted]
+    order += [(row.thread.public_id, row.public_id) for row in words]
+
+    for limit in (1, 2, 3, 4, 100):
+        found = pages("inv", me, limit=limit)
+        assert [(one.thread_id, one.message_id) for one in found] == order
+
+
+@pytest.mark.django_db
+def test_archived_threads_are_found_and_deleted_ones_are_not(user: User) -> None:
+    archived, deleted = said(user, "the old invoice"), said(user, "the bad invoice")
+    Thread.objects.filter(pk=archived.pk).update(is_archived=True)
+    Thread.objects.filter(pk=deleted.pk).update(purge_at=deleted.created_at)
+
+    found = pages("invoice", user, limit=5)
+    assert {(one.thread_id, one.archived) for one in found} == {(archived.public_id, True)}
+    assert len(found) == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "text", "marked"),
+    [
+        ("inv may", "Invoices of May, reinvoiced", ["Inv", "May"]),
+        ("über", "Übersicht, 💶 über", ["Über", "über"]),
+        ("in inv", "invoice in", ["inv", "in"]),
+        ("a.b", "axb a.b", ["a.b"]),
+        ("請求", "五月の請求書", ["請求"]),
+        ("x", "", []),
+    ],
+)
+def test_marks_are_where_the_words_are(words: str, text: str, marked: list[str]) -> None:
+    marks = marks_in(text, marking(words_of(words)))
+
+    assert [text[start:end] for start, end in marks] == marked
+
+
+@given(st.text(max_size=200), st.text(min_size=1, max_size=30))
+def test_marks_lie_in_the_text_one_after_the_other(text: str, words: str) -> None:
+    wanted = words_of(words)
+    marks = marks_in(text, marking(wanted)) if wanted else []
+    edges = [edge for mark in marks for edge in mark]
+
+    assert edges == sorted(edges)
+    assert all(start < end <= len(text) for start, end in marks)

@@ -1,15 +1,13 @@
 from collections.abc import Callable
-from datetime import timedelta
 
 import pytest
 from django.core.files.base import ContentFile
-from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
 from billing.errors import LimitReached
 from billing.models import UsageCounter
-from chat import questions, selectors, services
+from chat import questions, selectors, services, uploads
 from chat.errors import ClientIDReused, FileNotFound, QueueFull, RunNotFound, ThreadNotFound
 from chat.models import Event, File, Message, Run, Thread
 from chat.runs.lifecycle import RunState
@@ -119,7 +117,7 @@ def test_a_refused_message_leaves_nothing_behind(user: User) -> None:
 @pytest.mark.django_db
 def test_a_file_goes_into_one_message_of_its_owner(make_user: Callable[[], User]) -> None:
     me, other = make_user(), make_user()
-    file = services.store_file(user=me, name="../../usage.csv", content=ContentFile(b"a,b\n1,2\n"))
+    file = uploads.store_file(user=me, name="../../usage.csv", content=ContentFile(b"a,b\n1,2\n"))
     with pytest.raises(FileNotFound):
         post(other, files=(file.public_id,))
     posted = post(me, files=(file.public_id,))
@@ -180,18 +178,3 @@ def test_no_more_runs_than_the_quota_has_are_accepted(user: User) -> None:
     accepted = at_once([lambda n=n: attempt(n) for n in range(SENDERS)])  # type: ignore[misc]  # bound now
     assert sum(accepted) == 4
     assert Run.objects.count() == 5
-
-
-@pytest.mark.django_db
-def test_uploads_that_no_message_took_are_dropped_after_a_day(user: User) -> None:
-    old, new, sent = (
-        services.store_file(user=user, name="a.csv", content=ContentFile(b"a")) for _ in range(3)
-    )
-    post(user, files=(sent.public_id,))
-    File.objects.exclude(pk=new.pk).update(created_at=timezone.now() - timedelta(days=2))
-    assert services.drop_unsent_files() == 1
-    assert services.drop_unsent_files() == 0
-    assert not old.content.storage.exists(str(old.content.name))
-    assert set(File.objects.values_list("pk", flat=True)) == {new.pk, sent.pk}
-    for file in (new, sent):
-        file.content.delete(save=False)

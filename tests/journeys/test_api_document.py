@@ -40,6 +40,7 @@ async def test_answers_are_as_the_document_says(
         # A stream has no end to wait for.
         *("--exclude-path-regex", "/events$"),
         *("--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", "3"),
+        *("--workers", "2"),
         *("--seed", "1", "--no-color", "--request-timeout", "5"),
     ]
     run = await asyncio.to_thread(

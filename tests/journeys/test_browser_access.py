@@ -22,7 +22,9 @@ SERIOUS = ("serious", "critical")
 async def violations(tab: Tab) -> list[str]:
     """What axe-core finds serious or critical, each with the elements it is about."""
     await tab.page.evaluate(AXE)
-    found = (await tab.page.evaluate("axe.run({ resultTypes: ['violations'] })"))["violations"]
+    # Without `preload` it does not load imported stylesheets again, from addresses that are wrong.
+    run = "axe.run({ resultTypes: ['violations'], preload: false })"
+    found = (await tab.page.evaluate(run))["violations"]
     return [
         f"{tab.page.url} {each['id']}: {[node['html'][:150] for node in each['nodes']]}"
         for each in found

@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
@@ -17,7 +18,7 @@ from chat.models import Message
 from tests.chat.api_people import pays
 from tests.journeys.conftest import Person
 from tests.servers import Servers
-from tools.node import node
+from tools.node import PACKAGES, install_packages, node
 
 pytestmark = [pytest.mark.django_db, pytest.mark.asyncio]
 
@@ -31,7 +32,8 @@ def command_of(language: str, example: str, folder: Path) -> list[str]:
         case "sh":
             return ["sh", "-e", "-u", "-c", example]
         case "js":
-            path = folder / "example.mjs"
+            # Beside the packages, where Node looks for them.
+            path = folder / f"{sha256(example.encode()).hexdigest()}.mjs"
             path.write_text(example)
             return [str(node()), str(path)]
         case _:
@@ -65,7 +67,9 @@ async def test_every_example_does_what_it_says(
     shared: Servers, visitor: Person, tmp_path: Path
 ) -> None:
     token = await in_database(token_of, visitor)
-    assert [language for language, _ in EXAMPLES] == ["sh", "sh", "js", "python", "sh"]
+    assert [language for language, _ in EXAMPLES] == ["sh", "sh", "js", "python", "js", "sh"]
+    await asyncio.to_thread(install_packages)
+    (tmp_path / PACKAGES.name).symlink_to(PACKAGES)
 
     done = await asyncio.gather(
         *(
@@ -79,7 +83,7 @@ async def test_every_example_does_what_it_says(
         if "18.5%" in example:
             assert ANSWER in run.stdout, (example, run.stdout, run.stderr)
     written = await in_database(Message.objects.filter(user=visitor.user, role="user").count)
-    assert written == 5
+    assert written == 6
 
 
 async def test_the_command_line_says_what_is_wrong(
@@ -107,9 +111,12 @@ async def test_tail_prints_what_was_and_what_comes(
 ) -> None:
     token = await in_database(token_of, visitor)
     client = [sys.executable, "-m", "netra.client"]
-    sent = await ran([*client, "send", "hello", "--json", "--url", shared.base_url],
-                     shared, token, tmp_path)  # fmt: skip
+    (tmp_path / "usage.csv").write_text("model,cost\ngpt-4o,1.25\n")
+    send = [*client, "send", "hello", "--json", "--file", "usage.csv", "--url", shared.base_url]
+    sent = await ran(send, shared, token, tmp_path)
     thread_id = json.loads(sent.stdout)["thread_id"]
+    with_file = Message.objects.filter(thread__public_id=thread_id, files__name="usage.csv")
+    assert await in_database(with_file.count) == 1
 
     tail = await asyncio.create_subprocess_exec(
         *client, "tail", thread_id, "--url", shared.base_url,

@@ -21,15 +21,8 @@ const entry = (client_id, more = {}) => ({
   ...more,
 });
 const ack = (client_id, thread_id = THREAD) => ({ type: "ack", client_id, thread_id });
-const busy = (client_id, more = {}) => ({
-  type: "error",
-  client_id,
-  code: "unavailable",
-  message: "Not now.",
-  retryable: true,
-  retry_after_s: 2,
-  ...more,
-});
+const refused = { type: "error", message: "Not now.", retryable: true, retry_after_s: 2 };
+const busy = (client_id, more = {}) => ({ ...refused, client_id, code: "unavailable", ...more });
 const limited = (client_id, more = {}) => busy(client_id, { code: "limit_reached", ...more });
 
 /** A tab of a browser; `sent` are the frames it sent, `shown` is what its page was told last. */
@@ -160,6 +153,23 @@ test("what is taken back comes back and is gone", async () => {
   assert.equal(tab.outbox.withdraw("a"), null);
   await settle();
   assert.deepEqual(await tab.store.read(USER), []);
+});
+
+test("what the server may have is not taken back, what it has surely not stored is", async () => {
+  const tab = await openTab({ isOpen: false });
+  await tab.add(entry("a"), entry("b"));
+  const onlyHere = () => tab.shown.map((each) => each.isOnlyHere);
+  assert.deepEqual(onlyHere(), [true, true]);
+  tab.outbox.opened();
+  await settle();
+  assert.deepEqual(onlyHere(), [false, false]);
+  tab.outbox.closed();
+  assert.equal(tab.outbox.withdraw("a"), null);
+  tab.outbox.opened();
+  await settle();
+  for (const refusal of [busy("a"), limited("b")]) await tab.takes(refusal);
+  assert.deepEqual(onlyHere(), [false, true]);
+  assert.equal(tab.outbox.withdraw("b").text, "text of b");
 });
 
 test("a full outbox refuses and keeps what it has", async () => {

@@ -149,7 +149,7 @@ test("an old page whose connection has become another user's says nothing more",
   assert.equal(seen.others, 1);
   assert.deepEqual(socket.of("send"), []);
   assert.deepEqual(socket.of("subscribe"), []);
-  assert.deepEqual(store.state.list, []);
+  assert.deepEqual(store.state.list.rows, []);
 });
 
 test("an unsent message of a new thread is found again, in another tab too", async () => {

@@ -166,22 +166,6 @@ const row = (thread_id, updated_at, more = {}) => ({
   ...more,
 });
 
-test("the list is merged, newest first", () => {
-  const state = through(
-    { type: "page.list", threads: [row("b", "2026-01-02"), row("a", "2026-01-01")] },
-    {
-      type: "threads",
-      threads: [row("a", "2026-01-03", { running: true }), row("c", "2025-01-01")],
-    },
-  );
-  assert.deepEqual(
-    state.list.map((each) => each.thread_id),
-    ["a", "b", "c"],
-  );
-  assert.equal(state.list[0].running, true);
-  assert.equal(state.listLoaded, true);
-});
-
 const ready = (more = {}) => ({
   type: "ready",
   user: { user_id: "user_1_abc123", email: "a@b.example" },
@@ -197,7 +181,7 @@ test("ready brings the account, marks running threads and forgets what was asked
     opened,
     { type: "page.asked", thread_id: THREAD },
     {
-      type: "page.list",
+      type: "threads",
       threads: [row("a", "2026-01-01"), row("b", "2026-01-01", { running: true })],
     },
     ready(),
@@ -205,8 +189,8 @@ test("ready brings the account, marks running threads and forgets what was asked
   assert.equal(state.entitlements.tier, "free");
   assert.equal(currentThread(state).asked, false);
   assert.deepEqual(
-    state.list.map((each) => each.running),
-    [true, false],
+    state.list.rows.map((each) => each.running),
+    [false, true],
   );
 });
 

@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from accounts.models import AuditEvent, AuditKind, User
 from chat.database import in_database
-from chat.models import File, Message, Thread
+from chat.models import File, Folder, Message, Thread
 from netra import export
 from tests.accounts.people import sign_in, verified
 
@@ -46,6 +46,7 @@ def test_everything_of_the_user_is_in_it() -> None:
     user = verified()
     sign_in(Client(), user.email)
     thread = talk(user, 'Was "it"\nworth it? 💶')
+    Folder.objects.create(user=user, name="Work")
     zipped = archive_of(user)
     tables = {
         name: json.loads(zipped.read(name))
@@ -57,6 +58,8 @@ def test_everything_of_the_user_is_in_it() -> None:
     assert {one["kind"] for one in tables["security_log.json"]} >= {"signed_up", "verified"}
     assert tables["tier_changes.json"]
     assert tables["files.json"][0]["name"] == "../usage.csv"
+    assert tables["folders.json"][0]["name"] == "Work"
+    assert (tables["shares.json"], tables["feedback.json"]) == ([], [])
     told = json.loads(zipped.read(f"threads/{thread.public_id}.json"))
     assert told["messages"][0]["text"] == 'Was "it"\nworth it? 💶'
     assert "💶" in zipped.read(f"threads/{thread.public_id}.md").decode()

@@ -18,11 +18,14 @@ from hypothesis import strategies as st
 from netra.ids import (
     ConnectionID,
     FileID,
+    FolderID,
     MessageID,
     ModelID,
+    PromptID,
     PublicID,
     RequestID,
     RunID,
+    ShareID,
     ThreadID,
     UserID,
 )
@@ -36,9 +39,14 @@ KINDS: dict[str, type[PublicID]] = {
     "req": RequestID,
     "file": FileID,
     "model": ModelID,
+    "folder": FolderID,
+    "share": ShareID,
+    "prompt": PromptID,
 }
 EVERY_KIND = pytest.mark.parametrize("kind", KINDS)
-FORM = re.compile(r"(user|conn|thread|msg|run|req|file|model)_[1-9][0-9]*_[0-9a-z]{6,32}")
+FORM = re.compile(
+    r"(user|conn|thread|msg|run|req|file|model|folder|share|prompt)_[1-9][0-9]*_[0-9a-z]{6,32}"
+)
 SUFFIXES = st.text("0123456789abcdefghijklmnopqrstuvwxyz", min_size=6, max_size=32)
 GENERATIONS = st.integers(min_value=1)
 MOMENTS_MS = st.integers(min_value=0, max_value=4_000_000_000_000)  # until 2096

@@ -173,6 +173,22 @@ def test_values_come_from_the_environment(reader: Reader, tmp_path: Path) -> Non
     }
 
 
+def test_uploads_go_to_a_bucket_where_one_is_named(reader: Reader) -> None:
+    bucket = {
+        "NETRA_FILES_BUCKET": "files",
+        "NETRA_FILES_URL": "https://store.example",
+        "NETRA_FILES_KEY": "quite secret",
+    }
+
+    disk = reader.values(DEVELOPMENT, "STORAGES")["STORAGES"]["default"]
+    store = reader.values(DEVELOPMENT | bucket, "STORAGES")["STORAGES"]["default"]
+
+    assert disk == {"BACKEND": "django.core.files.storage.FileSystemStorage"}
+    assert store["BACKEND"] == "storages.backends.s3.S3Storage"
+    told = [store["OPTIONS"][name] for name in ("bucket_name", "endpoint_url", "secret_key")]
+    assert told == ["files", "https://store.example", "quite secret"]
+
+
 def test_older_secret_keys_are_kept_in_their_order(reader: Reader, tmp_path: Path) -> None:
     older = ["a" * 50, "b" * 50]
     keys = tmp_path / "keys"
@@ -194,6 +210,8 @@ REFUSED: list[tuple[dict[str, str], str]] = [
         for environment in (PRODUCTION, STAGING)
         for key in ("", DEFAULT_KEY, "k" * 49)
     ),
+    (PRODUCTION | {"NETRA_METRICS_TOKEN": "t" * 31}, "NETRA_METRICS_TOKEN"),
+    (DEVELOPMENT | {"NETRA_METRICS_PORT": "65536"}, "NETRA_METRICS_PORT"),
     *(
         (environment | {"NETRA_ALLOWED_HOSTS": hosts}, "NETRA_ALLOWED_HOSTS")
         for environment in (PRODUCTION, STAGING)

@@ -3,14 +3,9 @@
 // A form says what it wants by data-passkey ("create" or "get"). What the browser is told to ask for
 // stands in the page, or is fetched from data-passkey-options when it is needed.
 
-const PROBLEMS = {
-  AbortError: "That was called off. Try again.",
-  InvalidStateError: "This device has a passkey for your account already.",
-  NotAllowedError: "No passkey was used. Try again when you are ready.",
-  NotSupportedError: "This device cannot make a passkey.",
-};
-const UNKNOWN = "That did not work. Check your connection and try again.";
-const NO_PASSKEYS = "This browser cannot use passkeys.";
+// The words are the page's, in its language: data-abort-error and the like of this script's element.
+const WORDS = document.getElementById("passkey-words").dataset;
+const NAMES = new Set(["AbortError", "InvalidStateError", "NotAllowedError", "NotSupportedError"]);
 const NUMERIC_HOST = /^[\d.]+$|^\[/;
 
 const canUse = typeof globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON === "function";
@@ -19,9 +14,10 @@ const canUse = typeof globalThis.PublicKeyCredential?.parseRequestOptionsFromJSO
 function problemOf(error) {
   if (NUMERIC_HOST.test(location.hostname)) {
     const named = Object.assign(new URL(location.href), { hostname: "localhost" }).origin;
-    return `Passkeys need a name in the address. On this machine, open ${named} instead.`;
+    return WORDS.numericHost.replace("%(address)s", named);
   }
-  return PROBLEMS[error.name] ?? UNKNOWN;
+  if (!NAMES.has(error.name)) return WORDS.unknown;
+  return WORDS[error.name.charAt(0).toLowerCase() + error.name.slice(1)];
 }
 
 async function optionsOf(form) {
@@ -44,7 +40,7 @@ function ask(form, { publicKey }) {
 async function submit(form) {
   const problem = form.querySelector("[data-passkey-problem]");
   const button = form.querySelector("button[type=submit]");
-  problem.textContent = canUse ? "" : NO_PASSKEYS;
+  problem.textContent = canUse ? "" : WORDS.noPasskeys;
   if (!canUse) return;
   button.disabled = true;
   try {

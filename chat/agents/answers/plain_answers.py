@@ -13,6 +13,7 @@ WHAT_I_DO = """\
 - **Analyse LLM usage**: attach or paste a CSV, TSV, JSON or JSON lines export (model, tokens, \
 cost, latency, time) and ask where the money goes. Follow-ups such as “and by user?”, “only \
 gpt-4o” or “what about latency?” work.
+- **Read attached files**: “what is in this file?”, “page 3”, “read on”: text and PDF, quoted.
 - **Compare model prices**: “price of gpt-4o vs claude-sonnet-4-5 for 3M input tokens”.
 - **Calculate**: “17.5 % of 2,340” or “(1200 * 0.15 + 3) / 7”.
 - **Search your own threads**: “search my threads for invoices”.

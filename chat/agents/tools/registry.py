@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar, get_type_hints
 
 from pydantic import BaseModel, JsonValue, ValidationError
 
+from chat.files.kinds import FileKind, MediaType
+
 if TYPE_CHECKING:
     from chat.search import FoundMessage
     from chat.usage import ModelUsage
@@ -55,12 +57,19 @@ class AccountFacts:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attachment:
-    """A file of the thread; `read` gives its whole content."""
+    """A file of the thread; `read` gives its whole content; an image has its size in pixels."""
 
     file_id: str
     name: str
     bytes: int
     read: Callable[[], Awaitable[Content]]
+    media_type: MediaType = MediaType.TEXT
+    width: int | None = None
+    height: int | None = None
+
+    @property
+    def kind(self) -> FileKind:
+        return self.media_type.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +138,8 @@ class ToolContext:
     around: Around = field(default=run_with_timeout)
     # Tools of servers that operators connected, by the names that models call them by.
     connected: Mapping[str, Tool] = field(default_factory=dict)
+    # By file: attached images as models are shown them, with their type; None of a damaged one.
+    pictures: dict[str, tuple[Content, str] | None] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 // Arguments of a tool call as fields of a form, and back: pure functions. A field keeps the kind
 // of its value, so that a number stays one; what is neither text, number nor yes or no is JSON.
 
+import { gettext } from "./gettext.js";
 import { countBytes } from "./text.js";
 
 // A frame may have 64 KiB; the rest is for its other fields.
@@ -28,7 +29,7 @@ export function argumentsFrom(fields) {
     if ("fault" in read) faults[name] = read.fault;
     else args[name] = read.value;
   }
-  if (countBytes(JSON.stringify(args)) > ARGUMENTS_MAX_BYTES) faults[""] = "This is too long.";
+  if (countBytes(JSON.stringify(args)) > ARGUMENTS_MAX_BYTES) faults[""] = gettext("This is too long.");
   return { args: Object.keys(faults).length === 0 ? args : null, faults };
 }
 
@@ -43,13 +44,13 @@ const READERS = {
   number: (value) => {
     const number = Number(value);
     const isNumber = value.trim() !== "" && Number.isFinite(number);
-    return isNumber ? { value: number } : { fault: "This must be a number." };
+    return isNumber ? { value: number } : { fault: gettext("This must be a number.") };
   },
   json: (value) => {
     try {
       return { value: JSON.parse(value) };
     } catch {
-      return { fault: "This is no valid JSON." };
+      return { fault: gettext("This is no valid JSON.") };
     }
   },
 };

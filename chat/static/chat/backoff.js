@@ -1,5 +1,7 @@
 // When to connect again, from the close code and the number of failures in a row (DESIGN 4i).
 
+import { gettext } from "./gettext.js";
+
 export const DELAY_MIN_MS = 500;
 export const DELAY_MAX_MS = 30_000;
 const DRAIN = 1012;
@@ -7,14 +9,14 @@ const FINAL_FROM = 4500;
 
 /** What the user is told of each final code, and what they can do about it. */
 export const FINAL = {
-  4500: { message: "This page and the server do not understand each other.", action: "reload" },
-  4501: { message: "You are signed out.", action: "sign-in" },
-  4503: { message: "The server does not let this page connect.", action: "reload" },
+  4500: { message: gettext("This page and the server do not understand each other."), action: "reload" },
+  4501: { message: gettext("You are signed out."), action: "sign-in" },
+  4503: { message: gettext("The server does not let this page connect."), action: "reload" },
   4529: {
-    message: "Too many windows are connected.",
+    message: gettext("Too many windows are connected."),
     action: "reconnect",
   },
-  4530: { message: "This account is suspended.", action: "sign-in" },
+  4530: { message: gettext("This account is suspended."), action: "sign-in" },
 };
 
 /**
@@ -27,7 +29,7 @@ export function finalOf(code, reason = "") {
   return {
     code,
     reason,
-    ...(FINAL[code] ?? { message: "The server ended this connection.", action: "reload" }),
+    ...(FINAL[code] ?? { message: gettext("The server ended this connection."), action: "reload" }),
   };
 }
 

@@ -1,10 +1,14 @@
 // Charts that results of tools carry: taken apart, checked and made bounded, so that whatever
 // a tool says, what comes out can be drawn. Pure functions.
 
+import { gettext } from "./gettext.js";
+
 // More of these nobody can tell apart on one screen.
 export const CHARTS_MAX = 6;
 export const LABELS_MAX = 60;
 export const SERIES_MAX = 6;
+// Of larger ones the distance between two is beyond what a number can be.
+const VALUE_MAX = 1e300;
 const KINDS = new Set(["bar", "line"]);
 
 /** The charts of a run's calls: [{key, kind, title, unit, labels, series: [{name, values}]}]. */
@@ -32,10 +36,16 @@ export function sentenceOf({ kind, title, series, labels }, wordsOf) {
     const known = values.filter((value) => value !== null);
     const highest = Math.max(...known);
     const at = labels[values.indexOf(highest)];
-    const peak = `highest ${wordsOf(highest)} at ${at}, lowest ${wordsOf(Math.min(...known))}`;
+    const peak = gettext("highest %(highest)s at %(at)s, lowest %(lowest)s", {
+      highest: wordsOf(highest),
+      at,
+      lowest: wordsOf(Math.min(...known)),
+    });
     return series.length > 1 ? `${name}: ${peak}` : peak;
   });
-  return `${kind === "bar" ? "Bar" : "Line"} chart: ${[title, ...parts].join("; ")}.`;
+  const told = { parts: [title, ...parts].join("; ") };
+  if (kind === "bar") return gettext("Bar chart: %(parts)s.", told);
+  return gettext("Line chart: %(parts)s.", told);
 }
 
 function chartOf(chart, key) {
@@ -64,5 +74,5 @@ function isSeries(series) {
 }
 
 function numberOf(value) {
-  return Number.isFinite(value) ? value : null;
+  return Number.isFinite(value) && Math.abs(value) < VALUE_MAX ? value : null;
 }

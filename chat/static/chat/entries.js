@@ -1,12 +1,19 @@
 // The sends that have no final answer yet: pure steps from one list of them to the next.
 
+import { gettext } from "./gettext.js";
+
 // Of one user, in all windows of a browser. At the 64 KiB of a frame that is 13 MB on its disk.
 export const ENTRIES_MAX = 200;
 
 /** The list holds as many entries as it may; the message is for the user. */
 export class OutboxFull extends Error {
   constructor() {
-    super(`${ENTRIES_MAX} messages wait to be sent already. Send this one when some have gone.`);
+    super(
+      gettext(
+        "%(count)s messages wait to be sent already. Send this one when some have gone.",
+        { count: ENTRIES_MAX },
+      ),
+    );
     this.name = "OutboxFull";
   }
 }

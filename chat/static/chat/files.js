@@ -1,24 +1,40 @@
-// Files on their way to the server, and long text that becomes a file.
+// Files on their way to the server and back, and long text that becomes a file.
 
+import { gettext } from "./gettext.js";
 import { countPoints } from "./text.js";
 
-/** What the composer accepts by button and drop. */
-export const FILE_TYPES = ".csv,.tsv,.json,.jsonl,.txt,.md,.log";
+const FILES_URL = "/api/files";
+const THUMB_WIDTH_PX = 256;
+const THUMB_HEIGHT_PX = 192;
 
-const REFUSED = {
-  0: "The upload was interrupted. Check the network and add the file again.",
-  401: "You are signed out. Sign in and add the file again.",
-  403: "The server refused the upload. Reload the page and try again.",
-  413: "This file is larger than the server takes.",
-  415: "Only text, CSV, TSV and JSON files can be read.",
+// What the server refuses for good; by its code, since its sentences are English.
+const REFUSALS = {
+  file_empty: () => gettext("The file is empty."),
+  file_too_large: () => gettext("This file is larger than your plan takes."),
+  image_too_large: () => gettext("This image has too many pixels. Make it smaller."),
+  file_type_unknown: () =>
+    gettext("Only text, PDF and images (PNG, JPEG, WebP, GIF) can be read here."),
+  file_type_mismatch: () => gettext("This file holds something else than its name promises."),
+  file_damaged: () => gettext("This image is damaged."),
+  too_many_files: () => gettext("Many files wait to be sent already. Send some of them first."),
+  csrf_failed: () => gettext("The server refused the upload. Reload the page and try again."),
+  not_signed_in: () => gettext("You are signed out. Sign in and add the file again."),
 };
 
+/** Why a file did not arrive, in words for the user; `isFinal` where trying again is no use. */
+export class UploadFailed extends Error {
+  constructor(words, { isFinal }) {
+    super(words);
+    this.isFinal = isFinal;
+  }
+}
+
 /**
- * Uploads one file. `done` resolves with {file_id, name, bytes} and rejects with an Error whose
- * message is for the user.
+ * Uploads one file. `done` resolves with {file_id, name, bytes, kind, width, height} and rejects
+ * with UploadFailed.
  * @returns {{done: Promise<object>, cancel: () => void}}
  */
-export function uploadFile({ url, file, csrfToken, onProgress }) {
+export function uploadFile({ file, csrfToken, onProgress }) {
   const request = new XMLHttpRequest();
   const done = new Promise((resolve, reject) => {
     request.upload.onprogress = (event) =>
@@ -26,18 +42,53 @@ export function uploadFile({ url, file, csrfToken, onProgress }) {
     request.onload = () => {
       const answer = readJson(request.responseText);
       if (request.status >= 200 && request.status < 300 && answer?.file_id) resolve(answer);
-      else reject(new Error(answer?.message ?? REFUSED[request.status] ?? "The upload failed."));
+      else reject(failureOf(request.status, answer));
     };
-    request.onerror = () => reject(new Error(REFUSED[0]));
-    request.onabort = () => reject(new Error("The upload was cancelled."));
+    request.onerror = () => reject(failureOf(0, null));
+    request.onabort = () => reject(failureOf(0, null));
   });
   const form = new FormData();
   form.append("file", file);
-  request.open("POST", url);
+  request.open("POST", FILES_URL);
   request.setRequestHeader("X-CSRFToken", csrfToken);
   request.setRequestHeader("Accept", "application/json");
   request.send(form);
   return { done, cancel: () => request.abort() };
+}
+
+/**
+ * @param {number} status 0 where there was no answer
+ * @param {{code?: string, detail?: string} | null} answer
+ */
+export function failureOf(status, answer) {
+  const known = REFUSALS[answer?.code];
+  if (known !== undefined) return new UploadFailed(known(), { isFinal: true });
+  const isFinal = status >= 400 && status < 500 && status !== 429;
+  const words =
+    answer?.detail ??
+    (status === 0
+      ? gettext("The upload was interrupted.")
+      : gettext("The server cannot take the file right now."));
+  return new UploadFailed(words, { isFinal });
+}
+
+/** Where the content of a file is. */
+export function contentUrl({ file_id }) {
+  return `${FILES_URL}/${encodeURIComponent(file_id)}/content`;
+}
+
+/** An image that the page may show: its size is known. */
+export function isPicture({ kind, width, height }) {
+  return kind === "image" && width > 0 && height > 0;
+}
+
+/** How large a picture stands in a message, known before it is loaded. */
+export function thumbSize({ width, height }) {
+  const scale = Math.min(1, THUMB_WIDTH_PX / width, THUMB_HEIGHT_PX / height);
+  return {
+    width: Math.max(1, Math.round(width * scale)),
+    height: Math.max(1, Math.round(height * scale)),
+  };
 }
 
 /** Whether pasted text is more than a message may hold. */

@@ -1,14 +1,25 @@
 // The words of the page in the user's language: Django's catalogue, under gettext's names.
 
 let catalog = {};
+let language = "en";
 let pluralOf = (count) => (count === 1 ? 0 : 1);
 
 /**
- * @param {{catalog: Object<string, string | string[]>, plural?: (count: number) => number}} words
+ * @param {{
+ *   catalog: Object<string, string | string[]>,
+ *   language?: string,
+ *   plural?: (count: number) => number,
+ * }} words
  */
 export function useCatalog(words) {
   catalog = words.catalog;
+  if (words.language) language = words.language;
   if (words.plural) pluralOf = words.plural;
+}
+
+/** The language that `gettext` speaks, for Intl. */
+export function pageLanguage() {
+  return language;
 }
 
 /**

@@ -1,44 +1,58 @@
 // The chat page: reads its configuration, joins the session to the views, draws once a frame.
 
-import { createDrafts } from "./drafts.js";
+import "./page_words.js";
+import { clock } from "./clock.js";
+import { Drafts, Windows } from "./drafts.js";
+import { createDrawing } from "./drawing.js";
+import { writtenIn } from "./history.js";
 import { IndexedStore } from "./indexed_store.js";
+import { Limits } from "./limits.js";
+import { shownRows } from "./list.js";
+import { Older } from "./older.js";
+import { newClientId } from "./outbox.js";
 import { OutboxStore } from "./outbox_store.js";
+import { Preferences } from "./preferences.js";
 import { Roads } from "./roads.js";
 import { Session } from "./session.js";
 import { createStore, currentThread } from "./store.js";
 import { StreamSocket } from "./stream_socket.js";
 import { Tabs } from "./tabs.js";
+import { ThreadsApi } from "./threads_api.js";
 import { activeRun } from "./timeline.js";
+import { createAnnouncer } from "./view/announcer.js";
 import { Composer } from "./view/composer.js";
 import { Conversation } from "./view/conversation.js";
 import { takeDrops } from "./view/drop.js";
+import { createDrawer } from "./view/drawer.js";
 import { setText } from "./view/element.js";
 import { showExamples } from "./view/examples.js";
-import {
-  closeMenusOutside,
-  createAnnouncer,
-  createDrawer,
-  createThemeChoice,
-} from "./view/page.js";
+import { messageOfHash } from "./view/finder.js";
+import { closeMenusOutside } from "./view/page.js";
+import { createLimitLine } from "./view/limit_line.js";
+import { createQueueLine } from "./view/queue.js";
+import { createSettingsPage } from "./view/settings_page.js";
 import { createStatus } from "./view/status.js";
-import { createThreadList } from "./view/thread_list.js";
+import { nameOf, pathOf } from "./view/thread_row.js";
+import { createThreadsPage } from "./view/threads_page.js";
 import { createTrialLine } from "./view/trial.js";
+import { createWriting } from "./view/writing.js";
 
 const byId = (id) => document.getElementById(id);
 const config = JSON.parse(byId("netra-config").textContent);
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const PROTOCOL = "netra.v1";
-// A frame of drawing may not take more than this share of the time.
-const DRAW_SHARE = 0.25;
-const DRAW_PAUSE_MAX_MS = 500;
 
 let shown = null; // key of the thread on the screen
-let isDrawing = false;
-let restUntil = 0;
 let wasReady = false;
 let isForgetful = false; // unsent messages end with this page
 
+const preferences = new Preferences({ storage: () => localStorage });
 const store = createStore();
+const drawSoon = createDrawing(
+  () => draw(store.state),
+  { ...clock, now: () => performance.now() },
+  (work) => requestAnimationFrame(work),
+);
 const session = new Session({
   store,
   roads: new Roads({
@@ -52,27 +66,39 @@ const session = new Session({
   user_id: config.user.user_id,
   onOtherUser: () => location.replace("/chat/"),
 });
+const api = new ThreadsApi({ url: config.api_url, csrfToken: config.csrf_token });
+const older = new Older({ store, api });
 const drawer = createDrawer({
   app: byId("app"),
+  sidebar: byId("sidebar"),
   opener: byId("open-drawer"),
+  closer: byId("close-drawer"),
   scrim: byId("scrim"),
 });
-const threads = createThreadList({
-  list: byId("threads"),
-  empty: byId("threads-empty"),
-  onOpen: (thread_id) => go(thread_id),
+const window_id = newClientId();
+const windows = new Windows({
+  locks: navigator.locks,
+  user_id: config.user.user_id,
+  window_id,
 });
 const composer = new Composer({
   root: byId("composer"),
   hint: byId("composer-hint"),
-  config,
-  drafts: createDrafts({ storage: sessionStorage, user_id: config.user.user_id }),
+  ...{ config, preferences },
+  drafts: new Drafts({
+    storage: localStorage,
+    user_id: config.user.user_id,
+    window_id,
+    openWindows: () => windows.open(),
+    now: Date.now,
+  }),
   onSend: async (message) => {
     await session.send(message);
     conversation.toEnd();
   },
   onStop: () => session.stop(),
   onTyped: () => session.typed(),
+  written: () => writtenIn(currentThread(store.state)),
 });
 const conversation = new Conversation({
   region: byId("conversation"),
@@ -80,7 +106,8 @@ const conversation = new Conversation({
   empty: byId("empty"),
   actions: {
     onRetry: (client_id) => session.retry(client_id),
-    onEdit: (client_id) => composer.edit(session.withdraw(client_id)),
+    onEdit: (client_id) => takeBack(client_id),
+    onDiscard: (client_id) => session.withdraw(client_id),
     onRemove: (run_id) => session.stopRun(run_id),
     onSendNow: () => session.stop(),
     onDecide: (answer) => session.decide(answer),
@@ -89,7 +116,29 @@ const conversation = new Conversation({
     onWriteEdit: (edit) => session.writeEdit(edit),
     onSaveEdit: (message_id) => session.saveEdit(message_id),
     onDropEdit: (message_id) => session.dropEdit(message_id),
+    onOlder: () => older.load(),
+    onRate: (run_id, feedback) => rate(run_id, feedback),
     textLimit: config.limits.text,
+  },
+});
+const settings = createSettingsPage({
+  ...{ config, store, preferences, go },
+  toasts: () => threads.toasts,
+});
+const threads = createThreadsPage({
+  ...{ config, store, api, session, composer, drawer },
+  go,
+  loadOlder: () => older.load(),
+  settings: () => settings.open(),
+  prompts: () => writing.openPrompts(),
+  theme: (theme) => preferences.set("theme", theme),
+});
+const writing = createWriting({
+  ...{ config, api, composer },
+  does: threads.does,
+  situation() {
+    const thread = currentThread(store.state);
+    return { isRunning: activeRun(thread) !== null, isStored: thread.thread_id !== null };
   },
 });
 const trial = createTrialLine(byId("trial"));
@@ -100,7 +149,19 @@ const status = createStatus({
   onReconnect: () => session.reconnect(),
   onDismiss: () => store.dispatch({ type: "page.dismiss" }),
 });
-const announcer = createAnnouncer(byId("announcer"));
+const queue = createQueueLine({ line: byId("queue"), region: byId("conversation") });
+const limits = new Limits({ api, now: () => performance.now(), onRead: drawSoon });
+const limitLine = createLimitLine({
+  ...{ line: byId("limit"), planUrl: config.plan_url },
+  storage: localStorage,
+});
+const announcer = createAnnouncer(byId("announcer"), preferences);
+
+async function rate(run_id, feedback) {
+  const { current: key } = store.state;
+  const kept = await api.rate(run_id, feedback);
+  store.dispatch({ type: "page.rated", key, run_id, feedback: kept });
+}
 
 // The browser keeps nothing for this page, as some do in private windows.
 function warn() {
@@ -116,23 +177,32 @@ function holdBack(event) {
   if (isUnsent || edits.some((each) => each.status === "sent")) event.preventDefault();
 }
 
+// What has gone out meanwhile stays where it is.
+function takeBack(client_id) {
+  const message = session.withdraw(client_id);
+  if (message !== null) composer.edit(message);
+}
+
 function open(thread_id) {
   session.open(thread_id);
   composer.open(thread_id);
   shown = store.state.current;
 }
 
-function go(thread_id) {
-  if (thread_id !== (currentThread(store.state)?.thread_id ?? null)) {
-    history.pushState(null, "", pathOf(thread_id));
-    open(thread_id);
-  }
+function go(thread_id, message_id = null) {
+  const hash = message_id === null ? "" : `#${message_id}`;
+  const isOther = thread_id !== (currentThread(store.state)?.thread_id ?? null);
+  if (isOther || hash !== "") history.pushState(null, "", pathOf(thread_id) + hash);
+  if (isOther) open(thread_id);
   drawer.close();
-  composer.focus();
+  if (hash === "") composer.focus();
+  else threads.find(message_id);
 }
 
-function pathOf(thread_id) {
-  return thread_id === null ? "/chat/" : `/chat/${encodeURIComponent(thread_id)}/`;
+function openPath() {
+  open(threadOfPath());
+  const message_id = messageOfHash(location.hash);
+  if (message_id !== null) threads.find(message_id);
 }
 
 function threadOfPath() {
@@ -151,65 +221,49 @@ function draw(state) {
   const thread = currentThread(state);
   if (state.current !== shown) nameThread(thread);
   status.update(state.connection, state);
-  threads.update(state);
   conversation.update(state.current, thread);
+  queue.update(thread, state.connection);
+  limitLine.update(limits.usage, thread);
+  const isReady = state.connection.status === "ready" && !config.is_looking;
+  if (isReady && activeRun(thread) === null) limits.changed();
   composer.update({ isRunning: activeRun(thread) !== null, model: thread.model });
-  announcer.update(state.current, thread);
   byId("typing").hidden = state.typing === null || state.typing.thread_id !== thread.thread_id;
-  const title = state.list.find((row) => row.thread_id === state.current)?.title || "New thread";
+  const title = nameOf(shownRows(state.list).find((row) => row.thread_id === state.current) ?? {});
   setText(byId("title"), title);
-  document.title = `${title} · Netra`;
+  threads.update(state);
   trial.update(state);
   if (state.entitlements) setText(byId("tier"), state.entitlements.tier);
   byId("tier").hidden = !state.entitlements;
 }
 
-function drawNow() {
-  isDrawing = false;
-  const began = performance.now();
-  draw(store.state);
-  const cost = performance.now() - began;
-  restUntil = performance.now() + Math.min(DRAW_PAUSE_MAX_MS, cost / DRAW_SHARE - cost);
-}
-
-function drawSoon() {
-  if (isDrawing) return;
-  isDrawing = true;
-  const wait = restUntil - performance.now();
-  if (wait > 16) setTimeout(() => requestAnimationFrame(drawNow), wait);
-  else requestAnimationFrame(drawNow);
-}
-
-async function loadThreads() {
-  try {
-    const answer = await fetch(config.threads_url, { headers: { Accept: "application/json" } });
-    if (answer.ok) store.dispatch({ type: "page.list", ...(await answer.json()) });
-  } catch {
-    // No network: the list is loaded with the next connection.
-  }
-}
-
 // What happened to the list while there was no connection is not replayed.
 function reloadWhenReady({ connection }) {
   const isReady = connection.status === "ready" || connection.status === "degraded";
-  if (isReady && !wasReady) loadThreads();
+  if (isReady && !wasReady) threads.load();
   wasReady = isReady;
 }
 
+// With each change: an answer may begin and end between two draws.
+function announce(state) {
+  const thread = currentThread(state);
+  if (thread !== null) announcer.update(state.current, thread);
+}
+
 store.subscribe(drawSoon);
+store.subscribe(announce);
 store.subscribe(reloadWhenReady);
 closeMenusOutside();
-createThemeChoice([...document.querySelectorAll("[data-choose-theme]")]);
-showExamples({ root: byId("examples"), config, composer });
-takeDrops({ overlay: byId("drop"), onFiles: (files) => composer.addAll(files) });
-byId("new-thread").addEventListener("click", () => go(null));
-window.addEventListener("popstate", () => open(threadOfPath()));
-window.addEventListener("beforeunload", holdBack);
-document.addEventListener("keydown", (event) => {
-  if (event.key === "Escape") session.stop();
+showExamples({
+  ...{ root: byId("examples"), sampleButton: byId("add-sample") },
+  ...{ config, composer },
 });
-open(config.thread_id);
-loadThreads();
+takeDrops({ overlay: byId("drop"), onFiles: (files) => composer.addAll(files) });
+byId("open-settings").addEventListener("click", () => settings.open());
+byId("new-thread").addEventListener("click", () => go(null));
+window.addEventListener("popstate", openPath);
+window.addEventListener("beforeunload", holdBack);
+openPath();
+threads.load();
 if (matchMedia("(hover: hover)").matches) composer.focus();
 await session.start();
 // An unsent message of a new thread is found again.

@@ -1,47 +1,20 @@
-// Markdown into safe DOM: markdown-it without HTML, then DOMPurify, then our own finish.
+// Markdown into elements: markdown-it's tokens, of which only what is known is shown.
 
-import DOMPurify from "../vendor/dompurify.js";
-import hljs from "../vendor/highlight.js";
 import MarkdownIt from "../vendor/markdown-it.js";
 import { blocksOf, finishedCount } from "./blocks.js";
-import { element } from "./view/element.js";
-import { icon } from "./view/icons.js";
+import { useColours } from "./colours.js";
+import { useFormulas } from "./formulas.js";
+import { itemsOf } from "./prose.js";
+import { boundedTables } from "./tables.js";
+import { foldCode } from "./view/code_frame.js";
+import { createLongText } from "./view/long_text.js";
+import { changedView, viewOf } from "./view/prose.js";
 
-// Colouring is quadratic for a block that grows; above this size it waits for the end.
-const HIGHLIGHT_WHILE_GROWING_MAX_CHARS = 4_000;
-const HIGHLIGHT_MAX_CHARS = 60_000;
+// Some times the longest answer that is read; what is behind it is shown as it is.
+const MARKDOWN_MAX_CHARS = 100_000;
 
 const md = new MarkdownIt({ html: false, linkify: true, breaks: false });
-md.renderer.rules.fence = (tokens, index, options, env) => {
-  const language = md.utils.escapeHtml(tokens[index].info.trim().split(/\s+/)[0]);
-  const code = coloured(tokens[index].content, language, env.isGrowing);
-  return `<pre><code class="language-${language}">${code}</code></pre>`;
-};
-// Remote images would be requests off our origin: they are shown as links.
-md.renderer.rules.image = (tokens, index) => {
-  const source = md.utils.escapeHtml(tokens[index].attrGet("src") ?? "");
-  const text = md.utils.escapeHtml(tokens[index].content || "image");
-  return `<a href="${source}">${text}</a>`;
-};
-// Column alignment as a class: the content security policy refuses style attributes.
-for (const rule of ["th_open", "td_open"]) {
-  md.renderer.rules[rule] = (tokens, index, options, env, self) => {
-    const style = tokens[index].attrGet("style");
-    if (style) tokens[index].attrs = [["class", `align-${style.split(":")[1]}`]];
-    return self.renderToken(tokens, index, options);
-  };
-}
-
-const SAFE = {
-  ALLOWED_TAGS: [
-    ...["a", "blockquote", "br", "code", "del", "em", "h1", "h2", "h3", "h4", "h5", "h6", "hr"],
-    ...["li", "ol", "p", "pre", "s", "span", "strong"],
-    ...["table", "tbody", "td", "th", "thead", "tr", "ul"],
-  ],
-  ALLOWED_ATTR: ["href", "title", "class", "start"],
-  ALLOWED_URI_REGEXP: /^(?:https?:|mailto:|\/(?!\/)|#)/i,
-  RETURN_DOM_FRAGMENT: true,
-};
+useFormulas(md);
 
 /** Fills `target` with the whole of a finished text. */
 export function renderMarkdown(target, text) {
@@ -54,18 +27,20 @@ export function renderMarkdown(target, text) {
  */
 export class Markdown {
   #target;
-  #finished = []; // {html, node} of blocks that `update` no longer looks at
-  #growing = []; // {html, node} of the blocks behind them
+  #finished = []; // views of blocks that `update` no longer looks at
+  #growing = []; // views of the blocks behind them
   #offset = 0;
   #env = {};
   #shown = "";
+  #rest = null; // of a text that is too long
+  #whole = ""; // of a finished one
 
   constructor(target) {
     this.#target = target;
   }
 
   update(source) {
-    const text = withPlainNewlines(source);
+    const text = this.#bounded(withPlainNewlines(source));
     if (text === this.#shown) return;
     if (!text.startsWith(this.#shown)) this.#reset();
     this.#shown = text;
@@ -78,17 +53,33 @@ export class Markdown {
   }
 
   finish(source) {
-    const text = withPlainNewlines(source);
+    this.#whole = source;
+    const text = this.#bounded(withPlainNewlines(source));
     this.#growing = [...this.#finished, ...this.#growing];
     this.#finished = [];
     this.#offset = 0;
     this.#env = {};
     this.#shown = text;
     this.#show(text, { isGrowing: false });
+    foldCode(this.#target);
+    useColours(this, this.#target);
+  }
+
+  /** Shows a finished text once more, when what colours code has come. */
+  again() {
+    this.finish(this.#whole);
+  }
+
+  #bounded(text) {
+    if (text.length <= MARKDOWN_MAX_CHARS && this.#rest === null) return text;
+    this.#rest ??= createLongText();
+    this.#rest.update(text.slice(MARKDOWN_MAX_CHARS));
+    this.#target.append(this.#rest.node);
+    return text.slice(0, MARKDOWN_MAX_CHARS);
   }
 
   #reset() {
-    this.#target.replaceChildren();
+    this.#target.replaceChildren(...(this.#rest === null ? [] : [this.#rest.node]));
     this.#finished = [];
     this.#growing = [];
     this.#offset = 0;
@@ -98,72 +89,37 @@ export class Markdown {
   #show(text, { isGrowing }) {
     this.#env.isGrowing = isGrowing;
     const blocks = blocksOf(md, text, this.#env);
-    const htmls = blocks.map((block) => md.renderer.render(block.tokens, md.options, this.#env));
-    this.#growing = patch(this.#target, this.#growing, htmls, this.#finished.length);
+    const items = blocks.map(({ tokens }) => itemOf(tokens));
+    const last = this.#finished.at(-1)?.node ?? null;
+    this.#growing = shown(this.#target, { before: this.#growing, items, last, isGrowing });
     return blocks;
   }
-}
-
-function coloured(code, language, isGrowing) {
-  const limit = isGrowing ? HIGHLIGHT_WHILE_GROWING_MAX_CHARS : HIGHLIGHT_MAX_CHARS;
-  if (code.length > limit || !hljs.getLanguage(language)) return md.utils.escapeHtml(code);
-  return hljs.highlight(code, { language, ignoreIllegals: true }).value;
 }
 
 function withPlainNewlines(text) {
   return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
 }
 
-// Replaces the nodes from `from` on whose html differs; answers what is shown there now.
-function patch(target, before, htmls, from) {
-  const after = htmls.map((html, index) => {
-    const held = before[index];
-    if (held?.html === html) return held;
-    const node = nodeOf(html);
-    if (held) held.node.replaceWith(node);
-    else target.insertBefore(node, target.children[from + index] ?? null);
-    return { html, node };
+// A block is one element. Not the parts of lists and quotes: whoever has a direction of their own
+// gives none to them.
+function itemOf(block) {
+  const { tokens, tables } = boundedTables(block);
+  const items = itemsOf(tokens, tables);
+  const isOne = items.length === 1 && items[0].kind !== "text";
+  const item = isOne ? items[0] : { kind: "element", tag: "p", children: items };
+  return { ...item, attributes: { ...item.attributes, dir: "auto" } };
+}
+
+// Shows the items behind the node `last`, where the views `before` are now.
+function shown(target, { before, items, last, isGrowing }) {
+  for (const { node } of before.slice(items.length)) node.remove();
+  let previous = last;
+  return items.map((item, at) => {
+    const held = before[at];
+    const view = held ? changedView(held, item, { isGrowing }) : viewOf(item, { isGrowing });
+    if (held === undefined && previous === null) target.prepend(view.node);
+    else if (held === undefined) previous.after(view.node);
+    previous = view.node;
+    return view;
   });
-  for (const { node } of before.slice(htmls.length)) node.remove();
-  return after;
-}
-
-function nodeOf(html) {
-  const fragment = DOMPurify.sanitize(html, SAFE);
-  const node = fragment.firstElementChild ?? element("p", {}, fragment.textContent ?? "");
-  const root = element("div", {}, node);
-  for (const link of root.querySelectorAll("a[href]")) {
-    link.target = "_blank";
-    link.rel = "noopener noreferrer nofollow";
-  }
-  for (const table of root.querySelectorAll("table")) frameTable(table);
-  for (const pre of root.querySelectorAll("pre")) frameCode(pre);
-  return root.firstElementChild;
-}
-
-function frameTable(table) {
-  const frame = element("div", {
-    class: "table-frame",
-    tabindex: "0",
-    role: "group",
-    "aria-label": "Table",
-  });
-  table.replaceWith(frame);
-  frame.append(table);
-}
-
-function frameCode(pre) {
-  const code = pre.querySelector("code");
-  const language = /language-([\w+#.-]+)/.exec(code?.className ?? "")?.[1] ?? "text";
-  const copy = element(
-    "button",
-    { type: "button", class: "button button--quiet button--small", "data-copy": "" },
-    icon("copy"),
-    element("span", {}, "Copy"),
-  );
-  const head = element("div", { class: "code__head" }, element("span", {}, language), copy);
-  const frame = element("div", { class: "code" }, head);
-  pre.replaceWith(frame);
-  pre.tabIndex = 0;
-  frame.append(pre);
 }

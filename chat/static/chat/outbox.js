@@ -8,6 +8,7 @@ import { Waits } from "./waits.js";
 
 // What another tab has written is its to send; here it is only asked for when that takes longer.
 const TAKEN_OVER_AFTER_MS = 1_000;
+const UNSURE = "unavailable";
 const NAMES_MAX = 100; // more threads than get their ids while an entry of theirs is being stored
 
 export class Outbox {
@@ -28,6 +29,7 @@ export class Outbox {
   #waits;
   #others = new Set(); // client_ids of what another tab has just written
   #inFlight = new Set(); // sent over this connection and not answered
+  #unheard = new Set(); // client_ids of what the server surely has not stored
 
   /**
    * @param {object} options
@@ -37,7 +39,7 @@ export class Outbox {
    * @param {object} options.clock
    * @param {(frame: object) => boolean} options.send
    * @param {(entries: object[]) => void} options.onChange all entries; `until` of one says when a
-   *   postponed one goes out again, else it is null
+   *   postponed one goes out again, else it is null; `isOnlyHere` that it can be taken back
    * @param {(frame: object) => void} options.onAck the `ack` of one, in whichever tab it came
    */
   constructor({ user_id, store, tabs, clock, send, onChange, onAck }) {
@@ -75,6 +77,7 @@ export class Outbox {
     if (this.#isOpen) this.#claims.ask(entry.key);
     try {
       await this.#store.change(this.#user_id, (entries) => added(entries, entry));
+      this.#unheard.add(entry.client_id);
       await this.#nameLate(entry.key);
       await this.#refresh();
     } finally {
@@ -93,11 +96,12 @@ export class Outbox {
     this.#flush();
   }
 
-  /** Takes an entry back and gives it, or null. */
+  /** Takes an entry back and gives it, or null where the server may have it already. */
   withdraw(client_id) {
     const entry = this.#find(client_id);
-    if (entry === null) return null;
+    if (entry === null || !this.#isOnlyHere(entry)) return null;
     this.#waits.forget(client_id);
+    this.#unheard.delete(client_id);
     this.#change((entries) => withdrawn(entries, client_id)).then(() =>
       this.#tabs.tell({ type: "changed" }),
     );
@@ -123,6 +127,10 @@ export class Outbox {
   /** Takes an answer of the server; answers whether it was to one of these sends. */
   takes(frame) {
     const wasSent = this.#inFlight.delete(frame.client_id);
+    // A database that goes away may have stored it in its last moment.
+    if (wasSent && frame.type === "error" && frame.code !== UNSURE) {
+      this.#unheard.add(frame.client_id);
+    }
     const entry = this.#find(frame.client_id);
     if (entry === null) return wasSent; // answered in another tab before
     if (this.#waits.postpones(frame, this.#unsent())) return true;
@@ -168,13 +176,16 @@ export class Outbox {
 
   #flush() {
     if (!this.#isOpen) return;
+    const known = this.#unheard.size;
     for (const entry of this.#entries) {
       if (entry.refusal !== null || this.#others.has(entry.client_id)) continue;
       if (this.#inFlight.has(entry.client_id) || this.#isHeldUp(entry)) continue;
       if (!this.#claims.ask(entry.key)) continue;
       if (!this.#send(frameOf(entry))) break;
       this.#inFlight.add(entry.client_id);
+      this.#unheard.delete(entry.client_id);
     }
+    if (this.#unheard.size < known) this.#tell();
     this.#releaseIdle();
   }
 
@@ -192,6 +203,10 @@ export class Outbox {
     for (const { key, refusal } of this.#entries) if (refusal === null) busy.add(key);
     // Reading waits for what is being written: the next tab sees the last answer.
     this.#claims.keepOnly(busy, () => this.#store.read(this.#user_id));
+  }
+
+  #isOnlyHere({ client_id, refusal }) {
+    return refusal !== null || this.#unheard.has(client_id);
   }
 
   #unsent() {
@@ -260,6 +275,7 @@ export class Outbox {
       this.#entries.map((each) => ({
         ...each,
         until: this.#waits.until(each.client_id),
+        isOnlyHere: this.#isOnlyHere(each),
       })),
     );
   }

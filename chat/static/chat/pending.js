@@ -25,14 +25,14 @@ export function acknowledged({ pending, messages }, ack) {
 }
 
 function pendingOf(entry) {
-  const { client_id, thread_id, text, files, refusal, until } = entry;
+  const { client_id, thread_id, text, files, refusal, until, isOnlyHere } = entry;
   const status = refusal ? "refused" : "pending";
-  return { client_id, thread_id, text, files, refusal, until, status };
+  return { client_id, thread_id, text, files, refusal, until, isOnlyHere, status };
 }
 
 // The element on the screen, and the focus in it, stay with a message that is the same.
 function unchanged(held, pending) {
-  const names = ["status", "until", "thread_id"];
+  const names = ["status", "until", "thread_id", "isOnlyHere"];
   const isSame =
     held !== undefined &&
     names.every((name) => held[name] === pending[name]) &&

@@ -21,12 +21,14 @@ export function newRun(run_id, seq) {
     text: "",
     length: 0,
     thinking: "",
+    thought_ms: null, // from the start to the last thought; only of a run that was followed
     calls: [],
     citations: [],
     message_id: null,
     sha256: null,
     error: null,
     usage: null,
+    feedback: null, // what the user thinks of it: {rating, reason}
     started_at: null,
     ended_at: null,
   };
@@ -86,6 +88,7 @@ export function runOfMessage(message) {
     citations: citationsIn(calls),
     error: message.error ?? null,
     usage: message.usage ?? null,
+    feedback: message.feedback ?? null,
     ended_at: message.ts,
   };
 }
@@ -120,8 +123,9 @@ const EVENTS = {
     agent_name: event.agent_name ?? "",
     started_at: event.ts,
   }),
-  agent_thinking: (run, data) => ({
+  agent_thinking: (run, data, event) => ({
     thinking: joinThinking(run.thinking, data.text),
+    thought_ms: run.started_at === null ? null : Date.parse(event.ts) - Date.parse(run.started_at),
     model: data.model ?? run.model, // another one stands in
   }),
   tool_call: (run, data) => ({ calls: upsertCall(run.calls, { ...data, status: "running" }) }),

@@ -1,6 +1,7 @@
 // One connection to the server that is always there again: connect, resume, back off, wake up.
 
 import { delayBefore, finalOf } from "./backoff.js";
+import { gettext } from "./gettext.js";
 import { countBytes } from "./text.js";
 
 const SILENCE_MAX_MS = 60_000; // two heartbeats without a frame: the connection is dead
@@ -225,31 +226,31 @@ export class Connection {
 }
 
 const AWAY = {
-  database: "The database is away: nothing can be sent or loaded.",
-  bus: "Live updates are slow at the moment; nothing is lost.",
-  runs: "Answers are delayed: no worker is running.",
+  database: gettext("The database is away: nothing can be sent or loaded."),
+  bus: gettext("Live updates are slow at the moment; nothing is lost."),
+  runs: gettext("Answers are delayed: no worker is running."),
 };
-const NO_NETWORK = "No network. What you send is kept and goes out later.";
-const NO_SERVER = "The server does not answer. What you send is kept and goes out later.";
+const NO_NETWORK = gettext("No network. What you send is kept and goes out later.");
+const NO_SERVER = gettext("The server does not answer. What you send is kept and goes out later.");
 
 /** The one word of the page's status line and the sentence behind it. */
 export function statusOf({ phase, services, failures, final, online, isRestarting }) {
   if (final !== null) return { status: "offline", note: final.message, final };
   if (phase === "ready") {
     const away = Object.keys(AWAY).filter((name) => services[name] === false);
-    if (away.length === 0) return { status: "ready", note: "Connected and ready.", final };
+    if (away.length === 0) return { status: "ready", note: gettext("Connected and ready."), final };
     return { status: "degraded", note: away.map((name) => AWAY[name]).join(" "), final };
   }
   if (!online) return { status: "offline", note: NO_NETWORK, final };
   if (phase === "connected") {
-    return { status: "connected", note: "Connected; the server is getting ready.", final };
+    return { status: "connected", note: gettext("Connected; the server is getting ready."), final };
   }
   if (isRestarting) {
-    return { status: "connecting", note: "The server restarts. Connecting again.", final };
+    return { status: "connecting", note: gettext("The server restarts. Connecting again."), final };
   }
   // The first try of a series may just be quick; after that say what it is.
   if (failures > 1) {
     return { status: "offline", note: NO_SERVER, final };
   }
-  return { status: "connecting", note: "Connecting to the server.", final };
+  return { status: "connecting", note: gettext("Connecting to the server."), final };
 }

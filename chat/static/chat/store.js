@@ -2,6 +2,18 @@
 
 import { closeEdit, refuseEdit, sendEdit, writeEdit } from "./edits.js";
 import {
+  newList,
+  withChange,
+  withDone,
+  withFault,
+  withFolders,
+  withPage,
+  withRows,
+  withRunning,
+  withoutChange,
+} from "./list.js";
+import { withOlder } from "./past.js";
+import {
   applyAck,
   applyAgain,
   applyChoice,
@@ -26,8 +38,7 @@ export function initialState() {
     limits: null,
     current: null,
     threads: {},
-    list: [],
-    listLoaded: false,
+    list: newList(),
     notice: null,
     typing: null,
   };
@@ -80,14 +91,16 @@ const STEPS = {
     limits: frame.limits,
     connection: { ...state.connection, services: frame.services },
     threads: mapThreads(state.threads, (each) => ({ ...each, asked: false, behind: null })),
-    list: markRunning(state.list, frame.active_runs ?? []),
+    list: withRunning(state.list, frame.active_runs ?? []),
   }),
   state: (state, frame) => ({
     ...state,
     connection: { ...state.connection, services: frame.services },
   }),
   account: (state, frame) => ({ ...state, entitlements: frame.entitlements ?? frame }),
-  threads: (state, frame) => ({ ...state, list: mergeList(state.list, frame.threads) }),
+  threads: (state, frame) =>
+    followed({ ...state, list: withRows(state.list, frame.threads) }, frame.threads),
+  folders: (state, frame) => ({ ...state, list: withFolders(state.list, frame.folders) }),
   events: (state, frame) =>
     withThread(adopted(typed(state, frame), frame), frame.thread_id, applyEvents, frame),
   delta: (state, frame) => withThread(state, frame.thread_id, applyTextDelta, frame),
@@ -121,10 +134,17 @@ const STEPS = {
     ...state,
     connection: { ...state.connection, status, note: note ?? "", final: final ?? null },
   }),
-  "page.list": (state, { threads }) => ({
+  "page.list": (state, page) => ({ ...state, list: withPage(state.list, page) }),
+  "page.list_failed": (state, fault) => ({ ...state, list: withFault(state.list, fault) }),
+  "page.change": (state, { type: _, ...change }) => ({
     ...state,
-    listLoaded: true,
-    list: mergeList(state.list, threads),
+    list: withChange(state.list, change),
+  }),
+  "page.change_done": (state, done) =>
+    followed({ ...state, list: withDone(state.list, done) }, done.row ? [done.row] : []),
+  "page.change_refused": (state, refused) => ({
+    ...state,
+    list: withoutChange(state.list, refused),
   }),
   "page.open": (state, { key, thread_id }) => {
     const thread = state.threads[key] ?? threadOf(thread_id ?? null);
@@ -144,6 +164,16 @@ const STEPS = {
     withThread(state, thread_id, (thread) => ({ ...thread, wants: null, asked: true })),
   "page.misfit": (state, { thread_id }) =>
     withThread(state, thread_id, (thread) => wanting(thread, "snapshot")),
+  "page.older": (state, { thread_id, page, older }) =>
+    withThread(state, thread_id, (thread) =>
+      page === undefined ? { ...thread, older } : withOlder(thread, page),
+    ),
+  "page.rated": (state, { key, run_id, feedback }) =>
+    withThread(state, key, (thread) => {
+      const run = thread.runs[run_id];
+      if (run === undefined) return thread;
+      return { ...thread, runs: { ...thread.runs, [run_id]: { ...run, feedback } } };
+    }),
   "page.choice": (state, { key, ...choice }) => withThread(state, key, applyChoice, choice),
   "page.again": (state, { key, ...again }) => withThread(state, key, applyAgain, again),
   "page.edit": (state, { key, ...edit }) => withThread(state, key, writeEdit, edit),
@@ -218,14 +248,15 @@ function mapThreads(threads, apply) {
   return Object.fromEntries(Object.entries(threads).map(([key, each]) => [key, apply(each, key)]));
 }
 
-function mergeList(list, rows) {
-  const merged = new Map(list.map((row) => [row.thread_id, row]));
-  for (const row of rows) merged.set(row.thread_id, { ...merged.get(row.thread_id), ...row });
-  const newestFirst = (a, b) => b.updated_at.localeCompare(a.updated_at);
-  return [...merged.values()].sort(newestFirst);
-}
-
-function markRunning(list, activeRuns) {
-  const running = new Set(activeRuns.map((each) => each.thread_id));
-  return list.map((row) => ({ ...row, running: running.has(row.thread_id) }));
+// A deleted thread is not there, in whichever window it was deleted, until it is restored.
+function followed(state, rows) {
+  return rows.reduce((before, row) => {
+    const isGone = Boolean(row.deleted);
+    const apply = (thread) => {
+      if (thread.missing === isGone) return thread;
+      const next = { ...thread, missing: isGone, asked: false };
+      return isGone ? next : wanting(next, "snapshot");
+    };
+    return withThread(before, row.thread_id, apply);
+  }, state);
 }

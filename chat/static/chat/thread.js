@@ -8,6 +8,7 @@ import {
   withQuestion,
   withText,
 } from "./path.js";
+import { withPast } from "./past.js";
 import { acknowledged, pendingAfter } from "./pending.js";
 import { applyDelta, applyEvent, newRun, withChoice } from "./run.js";
 import { readSnapshot } from "./snapshot.js";
@@ -28,6 +29,8 @@ export function newThread(thread_id, seq = null) {
     asked: false,
     behind: null,
     missing: false,
+    more: false, // there are older messages than those held
+    older: "idle", // "loading" while they are asked for, "failed" when they did not come
     lead: null, // the run whose answer stands before the first message
     messages: [],
     runs: {},
@@ -64,14 +67,17 @@ export function applyTextDelta(thread, delta) {
 /** The thread that a `snapshot` frame tells of; what waits in the outbox stays. */
 export function applySnapshot(thread, frame) {
   const { edits, again, notice } = thread;
-  return {
+  const next = {
     ...newThread(frame.thread_id),
     ...readSnapshot(thread, frame),
+    more: frame.more ?? false,
+    older: thread.older,
     model: frame.model ?? null,
     edits,
     again,
     notice,
   };
+  return withPast(next, thread);
 }
 
 /** The thread after the user decided about a call, or after the server refused that. */

@@ -13,9 +13,10 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
 from chat import consumers
-from chat.api import streams
+from chat.connection import open_streams
 from chat.delivery import bell
 from netra.checks import TAG
+from netra.lag import watch_lag
 from netra.websocket import ChatProtocol
 
 # `up` gives this process 6 s to end: 3 to drain, 2 for requests under way.
@@ -28,6 +29,7 @@ class DrainingServer(uvicorn.Server):
     """Tells its sockets to reconnect elsewhere before it shuts down."""
 
     _warming: "asyncio.Future[object] | None" = None
+    _lag: "asyncio.Task[None] | None" = None
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         # A request may have news for other processes before this one has a socket.
@@ -39,9 +41,12 @@ class DrainingServer(uvicorn.Server):
         self._warming = loop.run_in_executor(None, import_module, settings.ROOT_URLCONF)
         # Known to the others, and ready for orders, before the first socket comes.
         consumers.begin()
+        self._lag = loop.create_task(watch_lag())
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        streams.end_all()
+        open_streams.end_all()
+        if self._lag is not None:
+            self._lag.cancel()
         await consumers.NODE.drain(within_s=DRAIN_WITHIN_S)
         await super().shutdown(sockets)
         with contextlib.suppress(TimeoutError):

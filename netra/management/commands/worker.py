@@ -21,6 +21,8 @@ from chat.agents import models
 from chat.delivery import bell, trace
 from chat.runs import tasks
 from chat.turns import RUN_QUEUE
+from netra.lag import watch_lag
+from netra.metrics.port import serve_metrics
 
 logger = structlog.get_logger(__name__)
 
@@ -32,12 +34,14 @@ GRACE_S = 3.0
 RINGS_OUT_WITHIN_S = 1.0
 LISTEN_AGAIN_S = 0.5
 BEGINS_AGAIN_AFTER_S = 1.0
+METRICS = "netra.metrics.worker"
 BEATS = (
     tasks.beat,
     tasks.keep_house,
     tasks.send_mails,
     tasks.read_payments,
     tasks.check_servers,
+    watch_lag,
 )
 
 
@@ -79,6 +83,9 @@ async def _work() -> None:
         asyncio.get_running_loop().add_signal_handler(number, asked.set)
     ringer = bell.attach()
     beats = [asyncio.create_task(beat()) for beat in BEATS]
+    if settings.NETRA_METRICS_PORT:
+        host, port = settings.NETRA_METRICS_HOST, settings.NETRA_METRICS_PORT
+        beats.append(asyncio.create_task(serve_metrics(METRICS, host=host, port=port)))
     try:
         while not asked.is_set():
             await _take_jobs_until(asked)

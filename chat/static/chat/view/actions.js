@@ -1,5 +1,7 @@
 // What can be done with a question or an answer: quiet buttons in a row below it.
 
+import { gettext } from "../gettext.js";
+import { outcomeOf } from "./copying.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 
@@ -47,6 +49,19 @@ export function createCopy({ name, text }) {
   return { button, said };
 }
 
+const VERSION_WORDS = {
+  question: {
+    all: () => gettext("Versions of this question"),
+    previous: () => gettext("Previous version of this question"),
+    next: () => gettext("Next version of this question"),
+  },
+  answer: {
+    all: () => gettext("Versions of this answer"),
+    previous: () => gettext("Previous version of this answer"),
+    next: () => gettext("Next version of this answer"),
+  },
+};
+
 /**
  * ‹ 2 / 3 ›, which leads to the other versions of a question or an answer.
  * @param {object} options
@@ -54,19 +69,20 @@ export function createCopy({ name, text }) {
  * @param {(id: string) => void} options.onSwitch
  */
 export function createVersions({ noun, onSwitch }) {
+  const words = VERSION_WORDS[noun];
   const step = (act, shape, direction) =>
     iconButton({
-      name: `${act} version of this ${noun}`,
-      act: act.toLowerCase(),
+      name: words[act](),
+      act,
       shape,
       click: () => shown?.[direction] && onSwitch(shown[direction]),
     });
-  const previous = step("Previous", "left", "previous");
-  const next = step("Next", "right", "next");
+  const previous = step("previous", "left", "previous");
+  const next = step("next", "right", "next");
   const place = element("span", { class: "versions__place" });
   const node = element(
     "div",
-    { class: "versions", role: "group", "aria-label": `Versions of this ${noun}` },
+    { class: "versions", role: "group", "aria-label": words.all() },
     ...[previous, place, next],
   );
   let shown = null;
@@ -83,13 +99,4 @@ export function createVersions({ noun, onSwitch }) {
       next.setAttribute("aria-disabled", String(versions.next === null));
     },
   };
-}
-
-async function outcomeOf(text) {
-  try {
-    await navigator.clipboard.writeText(text);
-    return "Copied";
-  } catch {
-    return "The browser does not allow it";
-  }
 }

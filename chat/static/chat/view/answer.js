@@ -2,13 +2,16 @@
 // user, what it rests on, and how it ended.
 
 import { chartsIn } from "../charts.js";
+import { gettext } from "../gettext.js";
 import { Markdown } from "../markdown.js";
+import { refusalWords } from "../refusals.js";
 import { ENDED, isEmpty, isOpen, isUndecided } from "../run.js";
 import { Approval } from "./approval.js";
 import { chartView } from "./chart.js";
 import { createCitations } from "./citations.js";
 import { createCopy, createVersions, iconButton, textButton } from "./actions.js";
 import { element, setChildren, setText } from "./element.js";
+import { createFeedback } from "./feedback.js";
 import { icon } from "./icons.js";
 import { createThinking } from "./thinking.js";
 import { createToolCard } from "./tool_card.js";
@@ -17,10 +20,10 @@ import { timeWords, usageWords } from "./words.js";
 const ENDINGS = {
   failed: {
     tone: "danger",
-    title: "The answer failed",
-    message: "Something went wrong on our side.",
+    title: gettext("The answer failed"),
+    message: gettext("Something went wrong on our side."),
   },
-  limit: { tone: "warning", title: "A limit was reached", message: "" },
+  limit: { tone: "warning", title: gettext("A limit was reached"), message: "" },
 };
 
 /**
@@ -28,9 +31,10 @@ const ENDINGS = {
  * @param {(answer: object) => void} actions.onDecide
  * @param {(run_id: string) => void} actions.onAnswerAgain
  * @param {(version: {run_id: string}) => void} actions.onSwitch
+ * @param {(run_id: string, feedback: object | null) => Promise<void>} actions.onRate
  * @returns {{node: HTMLElement, foot: HTMLElement, update: (item: object) => void}}
  */
-export function createAnswer({ onDecide, onAnswerAgain, onSwitch }) {
+export function createAnswer({ onDecide, onAnswerAgain, onSwitch, onRate }) {
   const thinking = createThinking();
   const calls = createCalls();
   const charts = createCharts();
@@ -38,10 +42,10 @@ export function createAnswer({ onDecide, onAnswerAgain, onSwitch }) {
   const citations = createCitations();
   const approvals = createApprovals(onDecide);
   const ending = createEnding(onAnswerAgain);
-  const foot = createFoot({ onAnswerAgain, onSwitch });
+  const foot = createFoot({ onAnswerAgain, onSwitch, onRate });
   const node = element(
     "article",
-    { class: "message message--assistant", "aria-label": "Assistant" },
+    { class: "message message--assistant", "aria-label": gettext("Assistant") },
     ...[thinking.node, calls.node, charts.node, text.node, citations.node, approvals.node],
     ...[ending.node, foot.node],
   );
@@ -69,29 +73,40 @@ export function createAnswer({ onDecide, onAnswerAgain, onSwitch }) {
     node,
     foot: foot.node,
     update(item) {
-      if (item.run !== shown) showRun(item.run);
-      shown = item.run;
+      if (isSame(item, shown)) return;
+      if (item.run !== shown?.run) showRun(item.run);
+      shown = item;
       ending.update(item);
       foot.update(item);
     },
   };
 }
 
-function createFoot({ onAnswerAgain, onSwitch }) {
+// Of a long thread all but one answer stay as they are with each piece of text.
+function isSame(item, shown) {
+  return (
+    item.run === shown?.run &&
+    item.isAsked === shown.isAsked &&
+    JSON.stringify(item.versions) === JSON.stringify(shown.versions)
+  );
+}
+
+function createFoot({ onAnswerAgain, onSwitch, onRate }) {
   let shown = null;
   const versions = createVersions({ noun: "answer", onSwitch: (run_id) => onSwitch({ run_id }) });
-  const copy = createCopy({ name: "Copy answer", text: () => shown.text });
+  const copy = createCopy({ name: gettext("Copy answer"), text: () => shown.text });
   const again = iconButton({
-    name: "Answer again",
+    name: gettext("Answer again"),
     act: "again",
     shape: "again",
     click: () => onAnswerAgain(shown.run_id),
   });
+  const feedback = createFeedback(onRate);
   const meta = element("p", { class: "message__meta" });
   const node = element(
     "div",
     { class: "row actions" },
-    ...[versions.node, meta, copy.button, again, copy.said],
+    ...[versions.node, meta, copy.button, again, ...feedback.nodes, copy.said, feedback.said],
   );
   return {
     node,
@@ -100,6 +115,7 @@ function createFoot({ onAnswerAgain, onSwitch }) {
       const hasEnded = ENDED.has(run.status);
       versions.update(places);
       copy.button.hidden = !hasEnded || run.text === "";
+      feedback.update({ run, isShown: hasEnded && run.text !== "" });
       again.hidden = !hasEnded || isRetried(run);
       again.setAttribute("aria-disabled", String(isAsked));
       setText(meta, hasEnded ? metaWords(run) : "");
@@ -196,7 +212,7 @@ function createApprovals(onDecide) {
 function createEnding(onAnswerAgain) {
   const title = element("p", { class: "alert__title" });
   const message = element("p");
-  const retry = textButton("Retry", () => onAnswerAgain(shown.run_id));
+  const retry = textButton(gettext("Retry"), () => onAnswerAgain(shown.run_id));
   const body = element("div", { class: "alert__body" }, title, message, retry);
   const node = element("div", { class: "alert" }, icon("alert"), body);
   let shown = null;
@@ -209,7 +225,7 @@ function createEnding(onAnswerAgain) {
       if (known === undefined) return;
       node.className = `alert alert--${known.tone}`;
       setText(title, known.title);
-      setText(message, run.error?.message || known.message);
+      setText(message, (run.error?.message && refusalWords(run.error)) || known.message);
       retry.hidden = !isRetried(run);
       retry.setAttribute("aria-disabled", String(isAsked));
     },
@@ -223,7 +239,7 @@ function isRetried(run) {
 function metaWords(run) {
   const words = [usageWords(run)];
   if (run.status === "stopped") {
-    words.unshift(isEmpty(run) ? "Stopped before it was answered" : "Stopped");
+    words.unshift(isEmpty(run) ? gettext("Stopped before it was answered") : gettext("Stopped"));
   }
   return words.filter((each) => each !== "").join(" · ");
 }

@@ -1,6 +1,7 @@
 // A tool call that waits for its user: what it would do, and allow, change or forbid it.
 
 import { argumentsFrom, fieldsOf, isSame } from "../arguments.js";
+import { gettext } from "../gettext.js";
 import { createArgumentsForm } from "./arguments_form.js";
 import { createCountdown } from "./countdown.js";
 import { element, setText } from "./element.js";
@@ -21,12 +22,15 @@ export class Approval {
   #shown;
   #form;
   #note = element("p", { class: "approval__note" });
-  #approve = button("Approve", "button--primary", () => this.#answer());
-  #edit = button("Edit", "", () => this.#enter());
-  #cancel = button("Cancel", "button--quiet", () => this.#leave());
-  #deny = button("Deny", "", () => this.#decide({ decision: "deny" }));
+  #approve = button(gettext("Approve"), "button--primary", () => this.#answer());
+  #edit = button(gettext("Edit"), "", () => this.#enter());
+  #cancel = button(gettext("Cancel"), "button--quiet", () => this.#leave());
+  #deny = button(gettext("Deny"), "", () => this.#decide({ decision: "deny" }));
   #countdown = createCountdown((seconds) =>
-    setText(this.#note, `Nothing happens until you decide. Open for ${seconds} s.`),
+    setText(
+      this.#note,
+      gettext("Nothing happens until you decide. Open for %(seconds)s s.", { seconds }),
+    ),
   );
 
   /**
@@ -63,7 +67,7 @@ export class Approval {
     count += 1;
     const id = `approval-${count}`;
     const name = element("strong", {}, nameWords(this.#call.tool_name));
-    const title = element("p", { class: "approval__title", id }, "Allow ", name, "?");
+    const title = element("p", { class: "approval__title", id }, ...around(gettext("Allow %(name)s?"), name));
     return element(
       "section",
       { class: "approval", role: "group", "aria-labelledby": id },
@@ -81,7 +85,7 @@ export class Approval {
     this.#shown.hidden = isEditing;
     this.#edit.hidden = isEditing || fieldsOf(this.#call.args).length === 0;
     this.#cancel.hidden = !isEditing;
-    setText(this.#approve, isEditing ? "Approve with changes" : "Approve");
+    setText(this.#approve, isEditing ? gettext("Approve with changes") : gettext("Approve"));
   }
 
   #enter() {
@@ -115,13 +119,24 @@ export class Approval {
 }
 
 function noteOf(choice, expires_at) {
-  if (choice !== null) return `${choice === "approve" ? "Allowing" : "Denying"} this…`;
-  return expires_at ? `Nothing happens until you decide. Open until ${timeWords(expires_at)}.` : "";
+  if (choice !== null) {
+    return choice === "approve" ? gettext("Allowing this…") : gettext("Denying this…");
+  }
+  if (!expires_at) return "";
+  return gettext("Nothing happens until you decide. Open until %(time)s.", {
+    time: timeWords(expires_at),
+  });
+}
+
+// The words with the name where they have its place.
+function around(words, name) {
+  const [before, after] = words.split("%(name)s");
+  return [before, name, after];
 }
 
 function argumentsView(args) {
   const isEmpty = args === null || Object.keys(args).length === 0;
-  return isEmpty ? element("p", { class: "text-soft" }, "It takes no arguments.") : valueView(args);
+  return isEmpty ? element("p", { class: "text-soft" }, gettext("It takes no arguments.")) : valueView(args);
 }
 
 function button(label, tone, click) {

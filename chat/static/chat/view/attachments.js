@@ -1,6 +1,7 @@
 // Files of the message being written: uploading, uploaded or refused, each with its way out.
 
-import { uploadFile } from "../files.js";
+import { contentUrl, isPicture, uploadFile } from "../files.js";
+import { gettext } from "../gettext.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { sizeWords } from "./words.js";
@@ -13,34 +14,67 @@ class Attachment {
   file = null;
   cancel = null;
 
-  constructor({ name, bytes, onRemove }) {
+  constructor({ name, bytes, onRemove, onRetry }) {
     this.progress = element("progress", {
       max: "1",
       value: "0",
-      "aria-label": `Uploading ${name}`,
+      "aria-label": gettext("Uploading %(name)s", { name }),
     });
-    this.note = element("span", { class: "chip__size" }, sizeWords(bytes));
+    this.note = element("span", { class: "chip__size", "aria-live": "polite" }, sizeWords(bytes));
+    this.again = element(
+      "button",
+      { type: "button", class: "chip__again", hidden: true, click: onRetry },
+      gettext("Try again"),
+    );
     const remove = element(
       "button",
-      { type: "button", class: "chip__remove", "aria-label": `Remove ${name}`, click: onRemove },
+      {
+        type: "button",
+        class: "chip__remove",
+        "aria-label": gettext("Remove %(name)s", { name }),
+        click: onRemove,
+      },
       icon("close"),
     );
-    const label = element("span", { class: "chip__name" }, name);
-    const parts = [icon("file"), label, this.note, this.progress, remove];
+    this.sign = icon("file");
+    const label = element("bdi", { class: "chip__name", title: name }, name);
+    const parts = [this.sign, label, this.note, this.again, this.progress, remove];
     this.node = element("li", { class: "chip" }, ...parts);
   }
 
-  refuse(reason) {
-    this.settle("refused", null);
-    setText(this.note, reason);
+  begin(cancel) {
+    this.#settle("uploading", null);
+    this.cancel = cancel;
+    this.progress.value = 0;
+    this.progress.hidden = false;
   }
 
-  settle(status, file) {
+  arrived(file) {
+    this.#settle("uploaded", file);
+    setText(this.note, sizeWords(file.bytes));
+    if (isPicture(file)) this.#showPicture(file);
+  }
+
+  refuse(reason, { isFinal }) {
+    this.#settle("refused", null);
+    setText(this.note, reason);
+    this.again.hidden = isFinal;
+  }
+
+  #settle(status, file) {
     this.status = status;
     this.file = file;
     this.cancel = null;
     this.progress.hidden = true;
+    this.again.hidden = true;
     this.node.dataset.status = status;
+  }
+
+  #showPicture(file) {
+    const image = element("img", { class: "chip__thumb", src: contentUrl(file), alt: "" });
+    image.addEventListener("error", () => image.replaceWith(icon("file")), { once: true });
+    this.sign.replaceWith(image);
+    this.sign = image;
   }
 }
 
@@ -49,21 +83,24 @@ export class Attachments {
   #list;
   #config;
   #onChange;
+  #onTell;
   #items = [];
 
   /**
    * @param {object} options
    * @param {HTMLElement} options.list
-   * @param {{files_url: string, csrf_token: string, limits: object}} options.config
+   * @param {{csrf_token: string, limits: object}} options.config
    * @param {() => void} options.onChange
+   * @param {(words: string) => void} options.onTell what no chip can say
    */
-  constructor({ list, config, onChange }) {
+  constructor({ list, config, onChange, onTell }) {
     this.#list = list;
     this.#config = config;
     this.#onChange = onChange;
+    this.#onTell = onTell;
   }
 
-  /** What arrived at the server: {file_id, name, bytes} each. */
+  /** What arrived at the server: {file_id, name, bytes, kind, width, height} each. */
   get files() {
     return this.#items.filter((item) => item.status === "uploaded").map((item) => item.file);
   }
@@ -74,13 +111,20 @@ export class Attachments {
 
   /** Uploads a file; resolves with whether it arrived. */
   async add(file) {
-    if (this.#items.length >= FILES_MAX) return false;
-    const item = this.#item(file.name, file.size);
+    if (this.#items.length >= FILES_MAX) {
+      this.#onTell(gettext("A message takes %(count)s files at most.", { count: FILES_MAX }));
+      return false;
+    }
+    const item = this.#item(file.name, file.size, () => this.#upload(item, file));
     this.#set([...this.#items, item]);
     const { file_bytes: limit } = this.#config.limits;
-    if (file.size > limit) item.refuse(`Larger than ${sizeWords(limit)}.`);
-    else await this.#upload(item, file);
-    this.#onChange();
+    if (file.size > limit) {
+      const words = gettext("Larger than %(size)s.", { size: sizeWords(limit) });
+      item.refuse(words, { isFinal: true });
+      this.#onChange();
+    } else {
+      await this.#upload(item, file);
+    }
     return item.status === "uploaded";
   }
 
@@ -88,8 +132,8 @@ export class Attachments {
   show(files) {
     for (const item of this.#items) item.cancel?.();
     const items = files.map((file) => {
-      const item = this.#item(file.name, file.bytes);
-      item.settle("uploaded", file);
+      const item = this.#item(file.name, file.bytes, () => {});
+      item.arrived(file);
       return item;
     });
     this.#set(items);
@@ -97,29 +141,33 @@ export class Attachments {
 
   async #upload(item, file) {
     const upload = uploadFile({
-      url: this.#config.files_url,
       file,
       csrfToken: this.#config.csrf_token,
       onProgress: (part) => {
         item.progress.value = part;
       },
     });
-    item.cancel = upload.cancel;
+    item.begin(upload.cancel);
+    this.#onChange();
     try {
-      item.settle("uploaded", await upload.done);
-    } catch (error) {
-      item.refuse(error.message);
+      item.arrived(await upload.done);
+    } catch (failure) {
+      item.refuse(failure.message, failure);
     }
+    this.#onChange();
   }
 
-  #item(name, bytes) {
-    const item = new Attachment({ name, bytes, onRemove: () => this.#remove(item) });
+  #item(name, bytes, onRetry) {
+    const item = new Attachment({ name, bytes, onRemove: () => this.#remove(item), onRetry });
     return item;
   }
 
   #remove(item) {
     item.cancel?.();
+    const place = this.#items.indexOf(item);
     this.#set(this.#items.filter((each) => each !== item));
+    const next = this.#items[Math.min(place, this.#items.length - 1)];
+    next?.node.querySelector(".chip__remove").focus();
   }
 
   #set(items) {

@@ -2,6 +2,7 @@
 
 import { heightOf, layoutOf } from "../chart_layout.js";
 import { sentenceOf } from "../charts.js";
+import { gettext } from "../gettext.js";
 import { element } from "./element.js";
 import { shortAmountWords, amountWords } from "./words.js";
 
@@ -74,7 +75,7 @@ function marksOf({ rules, bars, lines, dots, texts }) {
 function tableOf({ labels, series }, words) {
   const cell = (value) => (value === null ? "–" : words(value));
   const heads = series.map(({ name }) =>
-    element("th", { scope: "col", class: "align-right" }, name || "Value"),
+    element("th", { scope: "col", class: "align-right" }, name || gettext("Value")),
   );
   const rows = labels.map((label, index) => {
     const cells = series.map(({ values }) =>
@@ -84,11 +85,11 @@ function tableOf({ labels, series }, words) {
   });
   const head = element("tr", {}, element("td", {}), ...heads);
   const table = element("table", {}, element("thead", {}, head), element("tbody", {}, ...rows));
-  const frame = { class: "table-frame", tabindex: "0", role: "group", "aria-label": "Table" };
+  const frame = { class: "table-frame", tabindex: "0", role: "group", "aria-label": gettext("Table") };
   return element(
     "details",
     { class: "chart__data" },
-    element("summary", {}, "Show the numbers"),
+    element("summary", {}, gettext("Show the numbers")),
     element("div", frame, table),
   );
 }

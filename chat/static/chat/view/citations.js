@@ -1,5 +1,7 @@
 // What an answer rests on: a numbered list under it.
 
+import { plainName } from "../bidi.js";
+import { gettext } from "../gettext.js";
 import { element } from "./element.js";
 
 const EXCERPT_SHOWN_MAX_CHARS = 300;
@@ -8,8 +10,8 @@ const NONE = [];
 /** @returns {{node: HTMLElement, update: (run: object, hasEnded: boolean) => void}} */
 export function createCitations() {
   const list = element("ol", { class: "citations__list" });
-  const title = element("h3", { class: "citations__title" }, "Sources");
-  const node = element("section", { class: "citations", "aria-label": "Sources" }, title, list);
+  const title = element("h3", { class: "citations__title" }, gettext("Sources"));
+  const node = element("section", { class: "citations", "aria-label": gettext("Sources") }, title, list);
   let shown = null;
   return {
     node,
@@ -25,11 +27,11 @@ export function createCitations() {
 }
 
 function citationView({ title, source, excerpt }) {
-  const name = element("span", { class: "citations__name" }, plain(title || source));
+  const name = element("bdi", { class: "citations__name" }, plain(plainName(title || source)));
   const head = element("p", {}, name);
-  if (title && source) head.append(" ", element("span", { class: "citations__source" }, source));
+  if (title && source) head.append(" ", element("bdi", { class: "citations__source" }, plainName(source)));
   const item = element("li", {}, head);
-  if (excerpt) item.append(element("blockquote", { class: "citations__excerpt" }, cut(excerpt)));
+  if (excerpt) item.append(element("blockquote", { class: "citations__excerpt", dir: "auto" }, cut(excerpt)));
   return item;
 }
 

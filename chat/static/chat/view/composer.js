@@ -2,15 +2,16 @@
 
 import { OutboxFull } from "../entries.js";
 import { isTooLong, nameOfPaste } from "../files.js";
+import { gettext, ngettext } from "../gettext.js";
+import { Walk } from "../history.js";
 import { countPoints } from "../text.js";
 import { Attachments } from "./attachments.js";
 import { setText } from "./element.js";
+import { ModelChoice } from "./model_choice.js";
 import { numberWords } from "./words.js";
 
 const COUNTER_FROM = 0.8; // of the limit
 const HEIGHT_MAX_PX = 260;
-const RUNNING_HINT =
-  "Enter sends when this answer has ended, Ctrl+Shift+Enter stops it and sends at once.";
 
 export class Composer {
   #parts;
@@ -18,14 +19,16 @@ export class Composer {
   #drafts;
   #onSend;
   #onTyped;
+  #written;
   #attachments;
+  #models;
+  #walk = new Walk();
   #thread_id = null;
   #isShown = false;
   #isRunning = false;
   #hint;
   #calmHint;
-  #default; // the model that answers where none was chosen; undefined without a choice
-  #told; // the model of the thread as last told; undefined before
+  #preferences;
   #isKeeping = false; // what was sent is being stored, and stays here until it is
 
   /**
@@ -33,36 +36,52 @@ export class Composer {
    * @param {HTMLElement} options.root the composer's form
    * @param {HTMLElement} options.hint what the keys do
    * @param {object} options.config the page's configuration
-   * @param {object} options.drafts
+   * @param {import("../drafts.js").Drafts} options.drafts
    * @param {(message: {text: string, files: object[], mode: "queue" | "interrupt",
-   *   model?: string}) => Promise<void>} options.onSend resolves when the message is kept, and rejects with words for
-   *   the user where it cannot be
+   *   model?: string}) => Promise<void>} options.onSend resolves when the message is kept, and
+   *   rejects with words for the user where it cannot be
    * @param {() => void} options.onStop
    * @param {() => void} options.onTyped
+   * @param {import("../preferences.js").Preferences} options.preferences `enter` says what it does
+   * @param {() => string[]} options.written what was sent in this thread, the newest first
    */
-  constructor({ root, hint, config, drafts, onSend, onStop, onTyped }) {
+  constructor({ root, hint, config, drafts, preferences, onSend, onStop, onTyped, written }) {
     const named = [...root.querySelectorAll("[data-part]")];
     this.#parts = Object.fromEntries(named.map((node) => [node.dataset.part, node]));
     this.#hint = hint;
     this.#calmHint = hint.textContent;
     this.#limit = config.limits.text;
-    this.#default = config.models?.[0]?.model;
     this.#drafts = drafts;
+    this.#preferences = preferences;
     this.#onSend = onSend;
     this.#onTyped = onTyped;
+    this.#written = written;
     const onChange = () => this.#changed();
-    this.#attachments = new Attachments({ list: this.#parts.files, config, onChange });
+    const onTell = (words) => this.#tell(words);
+    this.#attachments = new Attachments({ list: this.#parts.files, config, onChange, onTell });
+    this.#models = new ModelChoice({
+      button: this.#parts.model,
+      models: config.models,
+      locked: config.locked_models,
+      onLocked: () => location.assign(config.plan_url),
+    });
     this.#listen(root, onStop);
+    // Who only looks at somebody's account is told that instead.
+    if (root.inert) return;
+    preferences.listen(() => this.#showHint());
+    this.#showHint();
   }
 
   /** Shows the draft of a thread; null is the thread that does not exist yet. */
   open(thread_id) {
     this.#isShown = false;
     this.#thread_id = thread_id;
-    this.#told = undefined;
+    this.#models.forget();
+    this.#walk.end();
     this.#tell("");
     this.#show(this.#drafts.read(thread_id));
     this.#isShown = true;
+    if (this.#isEmpty) this.#takeOver(thread_id);
   }
 
   /** The thread on the screen has got its id; its draft goes with it. */
@@ -75,6 +94,7 @@ export class Composer {
   /** Puts a message back to be changed; what is being written stays, behind it. */
   edit({ text, files }) {
     const written = this.#parts.text.value;
+    this.#walk.end();
     this.#show({
       text: written.trim() === "" ? text : `${text}\n\n${written}`,
       files: [...files, ...this.#attachments.files],
@@ -82,9 +102,20 @@ export class Composer {
     this.focus();
   }
 
-  /** Writes the text of an example; what is attached stays. */
+  /** Writes a text in place of what is written; what is attached stays. */
   write(text) {
+    this.#walk.end();
     this.#parts.text.value = text;
+    this.#changed();
+  }
+
+  /** Puts a text where the caret is, with the caret behind it. */
+  insert(text) {
+    const { text: field } = this.#parts;
+    this.focus();
+    this.#walk.end();
+    field.setRangeText(text, field.selectionStart, field.selectionEnd, "end");
+    this.#tell("");
     this.#changed();
   }
 
@@ -103,6 +134,7 @@ export class Composer {
     const { files } = this.#attachments;
     const message = { text: this.#parts.text.value, files, mode, model: this.model };
     const thread_id = this.#thread_id;
+    this.#walk.end();
     this.#setKeeping(true);
     this.focus();
     try {
@@ -122,26 +154,39 @@ export class Composer {
 
   /** The model chosen here; undefined where it is the one that answers anyway. */
   get model() {
-    const chosen = this.#parts.model?.value;
-    return chosen === (this.#told ?? this.#default) ? undefined : chosen;
+    return this.#models.model;
+  }
+
+  /** As if it had been chosen in the menu of models. */
+  chooseModel(model) {
+    this.#models.choose(model);
+    this.focus();
+  }
+
+  /** Opens the menu of models; null where there is nothing to choose. */
+  get openModels() {
+    return this.#models.isThere ? () => this.#models.open() : null;
   }
 
   update({ isRunning, model }) {
-    this.#showModel(model);
+    this.#models.tell(model);
     if (isRunning === this.#isRunning) return;
     this.#isRunning = isRunning;
     this.#parts.stop.hidden = !isRunning;
-    setText(this.#hint, isRunning ? RUNNING_HINT : this.#calmHint);
+    this.#showHint();
     this.#showInterrupt();
   }
 
-  // What the user has chosen and not used yet stays, unless the thread tells another one.
-  #showModel(model) {
-    if (this.#parts.model === undefined || model === this.#told) return;
-    this.#told = model;
-    this.#parts.model.value = model ?? this.#default;
-    // A model that is not offered any more: the default answers.
-    if (this.#parts.model.value === "") this.#parts.model.value = this.#default;
+  get #isEmpty() {
+    const { files, isUploading } = this.#attachments;
+    return this.#parts.text.value === "" && files.length === 0 && !isUploading;
+  }
+
+  // What a window had written that is closed now; not where somebody has begun to write here.
+  async #takeOver(thread_id) {
+    const isWanted = () => this.#thread_id === thread_id && this.#isEmpty && !this.#isKeeping;
+    const left = await this.#drafts.takeOver(thread_id, isWanted);
+    if (left !== null) this.#show(left);
   }
 
   #showInterrupt() {
@@ -167,9 +212,10 @@ export class Composer {
     this.#changed();
   }
 
-  #tell(words) {
+  #tell(words, { isFault = true } = {}) {
     const { note } = this.#parts;
     setText(note, words);
+    note.classList.toggle("field__error", isFault);
     note.hidden = words === "";
   }
 
@@ -179,57 +225,155 @@ export class Composer {
   }
 
   #changed() {
-    const { text, send, counter } = this.#parts;
+    const { text, send } = this.#parts;
     const length = countPoints(text.value);
     const isOver = length > this.#limit;
     const isEmpty = text.value.trim() === "";
     send.disabled = isEmpty || isOver || this.#attachments.isUploading || this.#isKeeping;
     this.#showInterrupt();
-    setText(counter, `${numberWords(length)} of ${numberWords(this.#limit)}`);
-    counter.hidden = length < this.#limit * COUNTER_FROM;
-    counter.classList.toggle("field__error", isOver);
+    this.#showLength(length);
     text.setAttribute("aria-invalid", String(isOver));
     text.style.height = "auto";
     text.style.height = `${Math.min(text.scrollHeight, HEIGHT_MAX_PX)}px`;
-    const { files } = this.#attachments;
-    if (this.#isShown) this.#drafts.write(this.#thread_id, { text: text.value, files });
+    // What is only looked at, on a walk through earlier messages, is no draft.
+    if (!this.#isShown || this.#walk.isOn) return;
+    this.#drafts.write(this.#thread_id, { text: text.value, files: this.#attachments.files });
+  }
+
+  #showLength(length) {
+    const { counter, over, over_words } = this.#parts;
+    const surplus = length - this.#limit;
+    const values = { count: numberWords(length), limit: numberWords(this.#limit) };
+    setText(counter, gettext("%(count)s of %(limit)s", values));
+    counter.hidden = length < this.#limit * COUNTER_FROM;
+    counter.classList.toggle("field__error", surplus > 0);
+    over.hidden = surplus <= 0;
+    setText(over_words, surplus > 0 ? overWords(surplus) : "");
+  }
+
+  // The text stays in the field until its file has arrived.
+  async #sendAsFile() {
+    const { text, as_file } = this.#parts;
+    const { value } = text;
+    as_file.disabled = true;
+    this.focus();
+    const file = new File([value], nameOfPaste(value), { type: "text/plain" });
+    const hasArrived = await this.add(file);
+    as_file.disabled = false;
+    if (!hasArrived || text.value !== value) return;
+    this.write("");
+    const words = gettext("The text is attached. Say what shall be done with it.");
+    this.#tell(words, { isFault: false });
   }
 
   #listen(root, onStop) {
-    const { text, stop, interrupt, attach, file } = this.#parts;
+    const { text, stop, interrupt, attach, file, as_file } = this.#parts;
     root.addEventListener("submit", (event) => {
       event.preventDefault();
       this.submit();
     });
     text.addEventListener("input", () => {
+      this.#walk.end();
       this.#tell("");
       this.#changed();
       this.#onTyped();
     });
     text.addEventListener("paste", (event) => this.#paste(event));
-    text.addEventListener("keydown", (event) => {
-      // Enter that ends an input method's composition is not ours.
-      if (event.key !== "Enter" || event.isComposing) return;
-      const interrupts = event.shiftKey && (event.ctrlKey || event.metaKey);
-      if (event.shiftKey && !interrupts) return;
-      event.preventDefault();
-      this.submit(interrupts && this.#isRunning ? "interrupt" : "queue");
-    });
+    text.addEventListener("keydown", (event) => this.#pressed(event));
     interrupt.addEventListener("click", () => this.submit("interrupt"));
     stop.addEventListener("click", onStop);
     attach.addEventListener("click", () => file.click());
+    as_file.addEventListener("click", () => this.#sendAsFile());
     file.addEventListener("change", () => {
       this.addAll(file.files);
       file.value = "";
     });
   }
 
+  #showHint() {
+    const isCalm = !this.#isRunning;
+    if (this.#preferences.get("enter") === "send") {
+      setText(this.#hint, isCalm ? this.#calmHint : runningHint());
+    } else {
+      setText(this.#hint, isCalm ? calmLineHint() : runningLineHint());
+    }
+  }
+
+  #pressed(event) {
+    // A key that ends an input method's composition is not ours, nor one taken by the menu.
+    if (event.isComposing || event.defaultPrevented) return;
+    if (event.key === "Enter") this.#entered(event);
+    else if (this.#walks(event)) event.preventDefault();
+  }
+
+  #entered(event) {
+    const interrupts = event.shiftKey && (event.ctrlKey || event.metaKey);
+    if (event.shiftKey && !interrupts) return;
+    const isPlain = !event.ctrlKey && !event.metaKey;
+    if (isPlain && this.#preferences.get("enter") === "line") return;
+    event.preventDefault();
+    this.submit(interrupts && this.#isRunning ? "interrupt" : "queue");
+  }
+
+  // From an empty field; whoever moves the caret in a text that came up wants to change it.
+  #walks({ key, altKey, ctrlKey, metaKey, shiftKey }) {
+    const { value, selectionStart } = this.#parts.text;
+    const isFree = !altKey && !ctrlKey && !metaKey && !shiftKey;
+    if (!isFree || selectionStart !== value.length) return false;
+    if (key === "ArrowUp" && (value === "" || this.#walk.isOn)) {
+      return this.#look(this.#walk.older(this.#written()));
+    }
+    if (!this.#walk.isOn) return false;
+    if (key === "ArrowDown") return this.#look(this.#walk.newer());
+    if (key !== "Escape") return false;
+    this.#walk.end();
+    return this.#look("");
+  }
+
+  #look(text) {
+    if (text === null) return this.#walk.isOn;
+    this.#parts.text.value = text;
+    this.#tell("");
+    this.#changed();
+    return true;
+  }
+
   #paste(event) {
     const { files } = event.clipboardData;
     const text = event.clipboardData.getData("text/plain");
-    if (files.length === 0 && !isTooLong(text, this.#limit)) return;
+    // Cells of a spreadsheet come as text and as a picture of it: the text is meant.
+    if (text === "" ? files.length === 0 : !isTooLong(text, this.#limit)) return;
     event.preventDefault();
     const pasted = () => [new File([text], nameOfPaste(text), { type: "text/plain" })];
-    this.addAll(files.length > 0 ? files : pasted());
+    this.addAll(text === "" ? files : pasted());
   }
+}
+
+function runningHint() {
+  return gettext(
+    "Enter sends when this answer has ended, Ctrl+Shift+Enter stops it and sends at once.",
+  );
+}
+
+// Where Enter makes a new line.
+function calmLineHint() {
+  return gettext(
+    "Ctrl+Enter sends, Enter makes a new line. Answers can be wrong: check what matters.",
+  );
+}
+
+function runningLineHint() {
+  return gettext(
+    "Ctrl+Enter sends when this answer has ended, Ctrl+Shift+Enter stops it and sends at once.",
+  );
+}
+
+function overWords(count) {
+  const values = { count: numberWords(count) };
+  return ngettext(
+    "%(count)s character too many for a message.",
+    "%(count)s characters too many for a message.",
+    count,
+    values,
+  );
 }

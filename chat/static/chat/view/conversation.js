@@ -1,12 +1,20 @@
 // The conversation: one article per message, kept at its end while the reader is there.
 
+import { gettext } from "../gettext.js";
+import { copySources } from "../math.js";
+import { refusalWords } from "../refusals.js";
 import { timeline } from "../timeline.js";
 import { createAnswer } from "./answer.js";
+import { rememberWrapping } from "./code_frame.js";
 import { element, setChildren } from "./element.js";
+import { createOlder } from "./older.js";
 import { Question } from "./question.js";
 
 const AT_END_PX = 64;
-const COPIED_FOR_MS = 1_500;
+// So near to the upper end older messages are asked for.
+const NEAR_BEGINNING_PX = 800;
+// Above that the browser lays out only what is near the screen.
+const LONG_ABOVE_MESSAGES = 60;
 
 export class Conversation {
   #region;
@@ -14,6 +22,7 @@ export class Conversation {
   #empty;
   #actions;
   #list = element("div", { class: "conversation__list" });
+  #older;
   #state = element("div", { class: "conversation__state" });
   #views = new Map();
   #shownKey = null;
@@ -25,20 +34,22 @@ export class Conversation {
    * @param {HTMLElement} options.region the scrolling region "Conversation"
    * @param {HTMLElement} options.jump the button that leads to the end
    * @param {HTMLElement} options.empty what a new thread shows
-   * @param {object} options.actions passed to the messages
+   * @param {object} options.actions passed to the messages; `onOlder` asks for older ones
    */
   constructor({ region, jump, empty, actions }) {
     this.#region = region;
     this.#jump = jump;
     this.#empty = empty;
     this.#actions = actions;
-    region.append(this.#list, this.#state);
+    this.#older = createOlder(actions.onOlder);
+    region.append(this.#older.node, this.#list, this.#state);
+    rememberWrapping();
+    copySources(region);
     region.addEventListener("click", (event) => {
-      copyCode(event);
       // What the reader opens stays where it is.
       if (event.target.closest("summary, [aria-expanded], .versions")) this.#follows = false;
     });
-    region.addEventListener("scroll", () => this.#showJump(!this.#isAtEnd()));
+    region.addEventListener("scroll", () => this.#scrolled());
     jump.addEventListener("click", () => {
       this.toEnd();
       region.focus();
@@ -51,14 +62,18 @@ export class Conversation {
   }
 
   toEnd() {
-    this.#region.scrollTop = this.#region.scrollHeight;
+    // What a new thread shows is read from its beginning.
+    this.#region.scrollTop = this.#empty.hidden ? this.#region.scrollHeight : 0;
     this.#showJump(false);
   }
 
   update(key, thread) {
     if (thread === this.#shownThread && key === this.#shownKey) return;
     const items = timeline(thread);
+    const held = key === this.#shownKey ? this.#topmost() : null;
+    this.#older.update(thread);
     this.#showItems(items);
+    if (held !== null) this.#hold(held);
     const isLoading = thread.seq === null && !thread.missing;
     this.#empty.hidden = items.length > 0 || isLoading || thread.missing;
     this.#state.replaceChildren(...stateOf(thread, isLoading && items.length === 0));
@@ -75,11 +90,33 @@ export class Conversation {
       view.node.dataset.place = item.place;
       view.update(item);
     }
+    this.#list.dataset.long = String(items.length > LONG_ABOVE_MESSAGES);
     setChildren(
       this.#list,
       items.map((item) => this.#views.get(item.key).node),
     );
     if (focused !== null && !focused.message.isConnected) this.#focusAgain(focused);
+  }
+
+  // What the reader looks at, while older messages come before it.
+  #topmost() {
+    if (this.#follows || this.#list.firstElementChild === null) return null;
+    const { top } = this.#region.getBoundingClientRect();
+    const isSeen = (each) => each.getBoundingClientRect().bottom > top;
+    const node = [...this.#list.children].find(isSeen) ?? this.#list.firstElementChild;
+    return { node, first: this.#list.firstElementChild, at: node.getBoundingClientRect().top };
+  }
+
+  #hold({ node, first, at }) {
+    if (this.#list.firstElementChild === first || !node.isConnected) return;
+    this.#region.scrollTop += node.getBoundingClientRect().top - at;
+  }
+
+  #scrolled() {
+    this.#showJump(this.#empty.hidden && !this.#isAtEnd());
+    const { scrollTop } = this.#region;
+    const isIdle = this.#shownThread?.more === true && this.#shownThread.older === "idle";
+    if (isIdle && !this.#follows && scrollTop < NEAR_BEGINNING_PX) this.#actions.onOlder();
   }
 
   #viewOf(item) {
@@ -116,7 +153,7 @@ export class Conversation {
 
   #showJump(isShown) {
     this.#follows = !isShown;
-    this.#jump.hidden = !isShown;
+    if (this.#jump.hidden === isShown) this.#jump.hidden = !isShown;
   }
 }
 
@@ -124,14 +161,14 @@ function stateOf(thread, isLoading) {
   if (thread.missing) return [missingView()];
   if (isLoading) return [loadingView()];
   if (!thread.notice) return [];
-  const text = element("p", {}, thread.notice.message);
+  const text = element("p", {}, refusalWords(thread.notice));
   const body = element("div", { class: "alert__body" }, text);
   return [element("div", { class: "alert alert--warning" }, body)];
 }
 
 function missingView() {
-  const title = element("p", { class: "alert__title" }, "There is no such thread");
-  const text = element("p", {}, "It may have been deleted, or it belongs to another account.");
+  const title = element("p", { class: "alert__title" }, gettext("There is no such thread"));
+  const text = element("p", {}, gettext("It may have been deleted, or it belongs to another account."));
   return element("div", { class: "alert" }, element("div", { class: "alert__body" }, title, text));
 }
 
@@ -139,22 +176,5 @@ function loadingView() {
   const bars = ["short", "long", "long", "middle"].map((length) =>
     element("div", { class: `skeleton skeleton--${length}` }),
   );
-  return element("div", { class: "stack", role: "img", "aria-label": "Loading" }, ...bars);
-}
-
-async function copyCode(event) {
-  const button = event.target.closest("[data-copy]");
-  if (button === null) return;
-  const code = button.closest(".code").querySelector("pre");
-  const label = button.querySelector("span");
-  try {
-    await navigator.clipboard.writeText(code.textContent);
-    label.textContent = "Copied";
-  } catch {
-    label.textContent = "Press Ctrl+C";
-    getSelection().selectAllChildren(code);
-  }
-  setTimeout(() => {
-    label.textContent = "Copy";
-  }, COPIED_FOR_MS);
+  return element("div", { class: "stack", role: "img", "aria-label": gettext("Loading") }, ...bars);
 }

@@ -1,5 +1,6 @@
 // A question being changed where it stands; what is typed is kept with its thread.
 
+import { gettext } from "../gettext.js";
 import { countPoints } from "../text.js";
 import { textButton } from "./actions.js";
 import { element, setText } from "./element.js";
@@ -7,8 +8,13 @@ import { numberWords } from "./words.js";
 
 const COUNTER_FROM = 0.8; // of the limit
 const HEIGHT_MAX_PX = 400;
-const SENDING = "Sending… It is kept here until the server has it.";
+const SENDING = gettext("Sending… It is kept here until the server has it.");
 let count = 0; // makes the ids of notes
+
+function counterWords(length, limit) {
+  const values = { count: numberWords(length), limit: numberWords(limit) };
+  return gettext("%(count)s of %(limit)s", values);
+}
 
 /**
  * @param {object} options
@@ -23,14 +29,14 @@ export function createEditor({ limit, onWrite, onSave, onCancel }) {
   const text = element("textarea", {
     class: "editor__text",
     rows: "1",
-    "aria-label": "Edit your message",
+    "aria-label": gettext("Edit your message"),
     "aria-describedby": noteId,
     input: () => onWrite(text.value),
   });
   const note = element("p", { class: "editor__note", id: noteId, role: "status" });
   const counter = element("span", { class: "composer__counter" });
-  const cancel = textButton("Cancel", onCancel);
-  const save = textButton("Save", submit);
+  const cancel = textButton(gettext("Cancel"), onCancel);
+  const save = textButton(gettext("Save"), submit);
   save.classList.add("button--primary");
   const buttons = element("div", { class: "editor__buttons" }, cancel, save);
   const row = element("div", { class: "editor__row" }, counter, buttons);
@@ -76,10 +82,10 @@ export function createEditor({ limit, onWrite, onSave, onCancel }) {
       setText(note, isSent ? SENDING : edit.refusal);
       note.hidden = note.textContent === "";
       note.classList.toggle("field__error", edit.status === "refused");
-      setText(counter, `${numberWords(length)} of ${numberWords(limit)}`);
+      setText(counter, counterWords(length, limit));
       counter.hidden = length < limit * COUNTER_FROM;
       counter.classList.toggle("field__error", length > limit);
-      setText(save, isWaiting ? "Save" : "Send as a new version");
+      setText(save, isWaiting ? gettext("Save") : gettext("Send as a new version"));
       const isRefused = edit.text.trim() === "" || length > limit;
       save.setAttribute("aria-disabled", String(isSent || isRefused));
       fit();

@@ -7,24 +7,45 @@ const SAMPLE_NAME = "sample-usage.csv";
 /**
  * @param {object} options
  * @param {HTMLElement} options.root
- * @param {{example_prompts: object[], sample_csv_url: string}} options.config
+ * @param {HTMLElement} options.sampleButton adds the sample data and sends nothing
+ * @param {{example_prompts: {title: string, text: string, sample: boolean}[],
+ *   sample_csv_url: string}} options.config
  * @param {object} options.composer
  */
-export function showExamples({ root, config, composer }) {
+export function showExamples({ root, sampleButton, config, composer }) {
+  const url = config.sample_csv_url;
   const cards = config.example_prompts.map((example) => {
-    const click = () => tryExample(example, { url: config.sample_csv_url, composer });
     const title = element("span", { class: "example__title" }, example.title);
     const text = element("span", { class: "example__text" }, example.text);
-    return element("button", { type: "button", class: "example", click }, title, text);
+    const card = element("button", { type: "button", class: "example" }, title, text);
+    onClickOnce(card, () => tryExample(example, { url, composer }));
+    return card;
   });
   root.replaceChildren(...cards);
+  onClickOnce(sampleButton, async () => {
+    await addSample(url, composer);
+    composer.focus();
+  });
+}
+
+// A second click while the first is at work would send twice.
+function onClickOnce(button, act) {
+  let isBusy = false;
+  button.addEventListener("click", async () => {
+    if (isBusy) return;
+    isBusy = true;
+    button.setAttribute("aria-busy", "true");
+    await act();
+    button.removeAttribute("aria-busy");
+    isBusy = false;
+  });
 }
 
 // Without its sample an example stays in the composer, where the file can be added again.
 async function tryExample({ text, sample }, { url, composer }) {
   composer.write(text);
   if (sample && !(await addSample(url, composer))) return;
-  composer.submit();
+  await composer.submit();
 }
 
 async function addSample(url, composer) {

@@ -1,12 +1,16 @@
 // A message of the user: stored, on its way, waiting for its turn or refused, and what can be done.
 
+import { gettext } from "../gettext.js";
+import { refusalWords } from "../refusals.js";
 import { ENDED, isEmpty } from "../run.js";
 import { createCopy, createVersions, iconButton, textButton } from "./actions.js";
 import { createCountdown } from "./countdown.js";
 import { createEditor } from "./editor.js";
-import { element, setChildren, setText } from "./element.js";
+import { element, setText } from "./element.js";
+import { createFileList } from "./file_list.js";
 import { icon } from "./icons.js";
-import { ordinalWords, sizeWords, timeWords } from "./words.js";
+import { markOf, waitWords } from "./waiting.js";
+import { timeWords } from "./words.js";
 
 // A pasted export would fill many screens: above either, a message is clipped until opened.
 const CLIPPED_ABOVE_LINES = 14;
@@ -16,34 +20,42 @@ const CLIPPED_ABOVE_CHARS = 1_500;
 export class Question {
   #actions;
   #item = null;
-  #files = element("div", { class: "row message__files" });
-  #text = element("div", { class: "message__text" });
-  #more = textButton("Show all", () => this.#clip(this.#text.dataset.clipped !== "true"));
-  #meta = element("p", { class: "message__meta" });
+  #files = createFileList();
+  #text = element("div", { class: "message__text", dir: "auto" });
+  #more = textButton(gettext("Show all"), () => this.#clip(this.#text.dataset.clipped !== "true"));
+  #mark = element("span", { class: "message__mark" });
+  #words = element("span");
+  #meta = element("p", { class: "message__meta" }, this.#mark, this.#words);
   #versions;
-  #copy = createCopy({ name: "Copy question", text: () => this.#item.message.text });
+  #copy = createCopy({ name: gettext("Copy question"), text: () => this.#item.message.text });
   #edit = iconButton({
-    name: "Edit question",
+    name: gettext("Edit question"),
     act: "edit",
     shape: "pencil",
     click: () => this.#open(),
   });
   #again = iconButton({
-    name: "Answer again",
+    name: gettext("Answer again"),
     act: "again",
     shape: "again",
     click: () => this.#actions.onAnswerAgain(this.#item.run.run_id),
   });
-  #sendNow = textButton("Send now", () => this.#actions.onSendNow());
-  #remove = textButton("Remove", () => this.#actions.onRemove(this.#item.run.run_id));
+  #sendNow = textButton(gettext("Send now"), () => this.#actions.onSendNow());
+  #takeBack = textButton(gettext("Edit"), () =>
+    this.#actions.onEdit(this.#item.message.client_id),
+  );
+  #remove = textButton(gettext("Remove"), () => this.#drop());
   #refusal = element("div", { class: "alert alert--danger" });
   #editor;
-  #countdown = createCountdown((seconds) => setText(this.#meta, `Sends again in ${seconds} s`));
+  #countdown = createCountdown((seconds) =>
+    setText(this.#words, gettext("Sends again in %(seconds)s s", { seconds })),
+  );
 
   /**
    * @param {object} actions
    * @param {(client_id: string) => void} actions.onRetry
    * @param {(client_id: string) => void} actions.onEdit takes an unsent message back to be changed
+   * @param {(client_id: string) => void} actions.onDiscard takes an unsent message back for good
    * @param {(run_id: string) => void} actions.onRemove
    * @param {() => void} actions.onSendNow
    * @param {(run_id: string) => void} actions.onAnswerAgain
@@ -69,12 +81,12 @@ export class Question {
       "div",
       { class: "row actions actions--question" },
       ...[this.#meta, this.#copy.said, this.#copy.button, this.#again, this.#edit],
-      ...[this.#versions.node, this.#sendNow, this.#remove],
+      ...[this.#versions.node, this.#sendNow, this.#takeBack, this.#remove],
     );
     this.node = element(
       "article",
-      { class: "message message--user", "aria-label": "You" },
-      ...[this.#files, this.#text, this.#more, this.#editor.node, this.foot, this.#refusal],
+      { class: "message message--user", "aria-label": gettext("You") },
+      ...[this.#files.node, this.#text, this.#more, this.#editor.node, this.foot, this.#refusal],
     );
   }
 
@@ -89,8 +101,7 @@ export class Question {
     this.#more.hidden = isEditing || !isLong(message.text);
     this.#editor.update({ edit, isWaiting: position !== undefined });
     this.node.classList.toggle("message--editing", isEditing);
-    setChildren(this.#files, message.files.map(fileView));
-    this.#files.hidden = message.files.length === 0;
+    this.#files.update(message.files);
     this.node.title = message.ts ? timeWords(message.ts) : "";
     this.node.classList.toggle("message--pending", message.status === "pending");
     this.#showFoot(item);
@@ -107,21 +118,39 @@ export class Question {
     const isWaiting = Boolean(isLast) && message.status === "stored";
     const until = message.until ?? null;
     this.#countdown.show(until);
-    const words = metaWords(message, { run, position, isBehind, isWaiting, isAnswered });
-    if (until === null) setText(this.#meta, words);
-    this.#meta.hidden = this.#meta.textContent === "";
+    const wait = { message, run, position, isBehind, isWaiting, isAnswered };
+    if (until === null) setText(this.#words, waitWords(wait));
+    this.#meta.hidden = this.#words.textContent === "";
+    this.#showMark(markOf(wait));
     this.node.dataset.status = isWaiting ? "waiting" : message.status;
     this.node.dataset.turn = position === 1 && !isBehind ? "next" : "";
     this.foot.hidden = this.#isEditing;
-    this.foot.classList.toggle("actions--shown", position !== undefined);
+    const isOnlyHere = message.status === "pending" && Boolean(message.isOnlyHere);
+    const isQueued = position !== undefined;
+    this.node.dataset.waits = String(isQueued || message.status === "pending");
+    this.foot.classList.toggle("actions--shown", isQueued);
     this.#versions.update(versions);
     this.#edit.hidden = !isInLog;
     const isUnanswered = run !== null && ENDED.has(run.status) && !isAnswered;
     this.#again.hidden = !isUnanswered;
     this.#again.setAttribute("aria-disabled", String(Boolean(isAsked)));
-    this.#copy.button.hidden = position !== undefined;
-    this.#remove.hidden = position === undefined;
+    this.#copy.button.hidden = isQueued || isOnlyHere;
+    this.#takeBack.hidden = !isOnlyHere;
+    this.#remove.hidden = !isQueued && !isOnlyHere;
     this.#sendNow.hidden = position !== 1 || !isBehind;
+  }
+
+  // The mark says it to the eye, the words beside it to everybody.
+  #showMark(shape) {
+    if (this.#mark.dataset.shape === shape) return;
+    this.#mark.dataset.shape = shape;
+    this.#mark.replaceChildren(...(shape === "" ? [] : [icon(shape)]));
+  }
+
+  #drop() {
+    const { message, position, run } = this.#item;
+    if (position === undefined) this.#actions.onDiscard(message.client_id);
+    else this.#actions.onRemove(run.run_id);
   }
 
   #open() {
@@ -139,7 +168,7 @@ export class Question {
 
   #clip(isClipped) {
     this.#text.dataset.clipped = String(isClipped);
-    setText(this.#more, isClipped ? "Show all" : "Show less");
+    setText(this.#more, isClipped ? gettext("Show all") : gettext("Show less"));
     this.#more.setAttribute("aria-expanded", String(!isClipped));
   }
 
@@ -152,9 +181,13 @@ export class Question {
   #showRefusal(message) {
     this.#refusal.hidden = message.status !== "refused";
     if (this.#refusal.hidden) return;
-    const actions = [textButton("Edit", () => this.#actions.onEdit(message.client_id))];
-    if (message.refusal.retryable) {
-      actions.unshift(textButton("Retry", () => this.#actions.onRetry(message.client_id)));
+    const { client_id, refusal } = message;
+    const actions = [
+      textButton(gettext("Edit"), () => this.#actions.onEdit(client_id)),
+      textButton(gettext("Remove"), () => this.#actions.onDiscard(client_id)),
+    ];
+    if (refusal.retryable) {
+      actions.unshift(textButton(gettext("Retry"), () => this.#actions.onRetry(client_id)));
     }
     this.#refusal.replaceChildren(icon("alert"), refusalBody(message.refusal, actions));
   }
@@ -162,39 +195,31 @@ export class Question {
 
 function isSame(item, shown) {
   if (shown === null) return false;
-  const { versions, ...rest } = item;
+  const { versions, run, ...rest } = item;
   return (
     Object.keys(rest).every((name) => rest[name] === shown[name]) &&
     Object.keys(shown).length === Object.keys(item).length &&
+    isSameRun(run, shown.run) &&
     JSON.stringify(versions) === JSON.stringify(shown.versions)
   );
 }
 
-function refusalBody({ message }, actions) {
+// An answer that grows changes nothing about its question.
+function isSameRun(run, shown) {
+  if (run === null || shown === null) return run === shown;
+  return run.run_id === shown.run_id && run.status === shown.status && isEmpty(run) === isEmpty(shown);
+}
+
+function refusalBody(refusal, actions) {
   return element(
     "div",
     { class: "alert__body" },
-    element("p", { class: "alert__title" }, "Not sent"),
-    element("p", {}, message),
+    element("p", { class: "alert__title" }, gettext("Not sent")),
+    element("p", {}, refusalWords(refusal)),
     element("div", { class: "alert__actions" }, ...actions),
   );
 }
 
 function isLong(text) {
   return text.length > CLIPPED_ABOVE_CHARS || text.split("\n").length > CLIPPED_ABOVE_LINES;
-}
-
-function metaWords(message, { run, position, isBehind, isWaiting, isAnswered }) {
-  if (message.status === "pending") return "pending";
-  if (isWaiting) return "sent, waiting for the assistant";
-  if (run !== null && isEmpty(run) && !isAnswered) return "Stopped before it was answered";
-  if (position === undefined) return "";
-  // With nothing before it in its thread it waits for a place of the user's plan.
-  if (position === 1 && !isBehind) return "Waiting for your other answers to end";
-  return position === 1 ? "Waiting (next)" : `Waiting (${ordinalWords(position)})`;
-}
-
-function fileView(file) {
-  const size = element("span", { class: "chip__size" }, sizeWords(file.bytes));
-  return element("span", { class: "chip" }, icon("file"), element("span", {}, file.name), size);
 }

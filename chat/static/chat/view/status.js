@@ -1,8 +1,10 @@
 // The one word that says how the connection is, and the banner when that needs the user.
 
+import { gettext, ngettext } from "../gettext.js";
+import { refusalWords } from "../refusals.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
-import { countWords } from "./words.js";
+import { numberWords } from "./words.js";
 
 const TOO_MANY_CONNECTIONS = 4529;
 const TONES = {
@@ -11,6 +13,14 @@ const TONES = {
   ready: "success",
   degraded: "warning",
   offline: "danger",
+};
+
+const WORDS = {
+  connecting: () => gettext("connecting"),
+  connected: () => gettext("connected"),
+  ready: () => gettext("ready"),
+  degraded: () => gettext("degraded"),
+  offline: () => gettext("offline"),
 };
 
 /**
@@ -29,7 +39,7 @@ export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss 
 
   return {
     update(connection, { notice, entitlements }) {
-      setText(word, connection.status);
+      setText(word, WORDS[connection.status]());
       status.title = connection.note;
       status.dataset.status = connection.status;
       dot.className = `dot dot--${TONES[connection.status]}`;
@@ -54,20 +64,20 @@ export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss 
     return element(
       "a",
       { class: "button button--small", href: `${loginUrl}?next=${next}` },
-      "Sign in",
+      gettext("Sign in"),
     );
   }
 
   function reconnect() {
-    return button("Try again", onReconnect);
+    return button(gettext("Try again"), onReconnect);
   }
 
   function reload() {
-    return button("Reload the page", () => location.reload());
+    return button(gettext("Reload the page"), () => location.reload());
   }
 
   function dismiss() {
-    return button("Dismiss", onDismiss);
+    return button(gettext("Dismiss"), onDismiss);
   }
 }
 
@@ -82,7 +92,7 @@ function newsOf({ status, note, final }, { notice, entitlements }) {
     return {
       key: `notice ${notice.message}`,
       tone: "danger",
-      message: notice.message,
+      message: refusalWords(notice),
       action: "dismiss",
     };
   }
@@ -94,9 +104,14 @@ function finalWords({ code, message, reason }, entitlements) {
   if (code !== TOO_MANY_CONNECTIONS) return message;
   const allowed = entitlements?.limits?.concurrent_connections;
   const plan = Number.isFinite(allowed)
-    ? `Your plan allows ${countWords(allowed, "connection")} at once.`
+    ? ngettext(
+        "Your plan allows %(count)s connection at once.",
+        "Your plan allows %(count)s connections at once.",
+        allowed,
+        { count: numberWords(allowed) },
+      )
     : sentence(reason);
-  return `${message} ${plan} Close another window, then try again here.`;
+  return `${message} ${plan} ${gettext("Close another window, then try again here.")}`;
 }
 
 function sentence(words) {

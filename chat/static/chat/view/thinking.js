@@ -1,12 +1,18 @@
 // What the agent says to itself: open while nothing else is there, then one quiet line.
 
+import { gettext } from "../gettext.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
+import { durationWords } from "./words.js";
+
+// A thought may be longer than any answer; its end is what leads to one.
+const SHOWN_MAX_CHARS = 100_000;
+const SAID_FROM_MS = 1_000;
 
 /** @returns {{node: HTMLElement, update: (run: object, isThinking: boolean) => void}} */
 export function createThinking() {
-  const label = element("span", {}, "Thinking…");
-  const text = element("p", { class: "thinking__text" });
+  const label = element("span", {}, gettext("Thinking…"));
+  const text = element("p", { class: "thinking__text", dir: "auto" });
   const head = element(
     "summary",
     { class: "thinking__head" },
@@ -25,10 +31,20 @@ export function createThinking() {
     update(run, isThinking) {
       node.hidden = !isThinking && run.thinking === "";
       node.dataset.active = String(isThinking);
-      if (!chosen && node.open !== isThinking) node.open = isThinking;
-      setText(label, isThinking ? "Thinking…" : "Thought");
-      setText(text, run.thinking);
+      const opens = isThinking || document.documentElement.dataset.thinking === "shown";
+      if (!chosen && node.open !== opens) node.open = opens;
+      setText(label, isThinking ? gettext("Thinking…") : thoughtWords(run));
+      setText(text, ending(run.thinking));
       text.hidden = run.thinking === "";
     },
   };
+}
+
+function thoughtWords({ thought_ms }) {
+  if (!(thought_ms >= SAID_FROM_MS)) return gettext("Thought");
+  return gettext("Thought for %(time)s", { time: durationWords(thought_ms) });
+}
+
+function ending(text) {
+  return text.length <= SHOWN_MAX_CHARS ? text : `… ${text.slice(-SHOWN_MAX_CHARS)}`;
 }

@@ -1,49 +1,190 @@
-// The list of threads, newest first; in a narrow window it is a drawer.
+// The list of threads in its sections; more of it comes as its end is reached.
 
+import { gettext } from "../gettext.js";
+import { partOfFolder } from "../list.js";
+import { BinRow } from "./bin_row.js";
 import { element, setChildren, setText } from "./element.js";
+import { createFolderHead } from "./folders.js";
+import { ThreadRow } from "./thread_row.js";
 
-/**
- * @param {object} options
- * @param {HTMLElement} options.list
- * @param {HTMLElement} options.empty said while there are no threads
- * @param {(thread_id: string) => void} options.onOpen
- */
-export function createThreadList({ list, empty, onOpen }) {
-  const rows = new Map();
+const AHEAD_PX = 400; // so far before its end is on the screen, more is asked for
 
-  function rowOf(thread_id) {
-    const text = element("span", { class: "list-item__text" });
-    const dot = element("span", { class: "dot dot--active", role: "img", "aria-label": "Running" });
-    const link = element(
-      "a",
-      { class: "list-item", href: `/chat/${encodeURIComponent(thread_id)}/`, click: open },
-      text,
-      dot,
+export class ThreadList {
+  #root;
+  #actions;
+  #openFolders;
+  #listing;
+  #rows = new Map(); // thread_id to its view
+  #sections = new Map(); // key to {node, head, list, more}
+  #end = element("div", { class: "threads__end" });
+  #watch;
+  #part = "active";
+
+  /**
+   * @param {object} options
+   * @param {HTMLElement} options.root which scrolls
+   * @param {object} options.listing
+   * @param {object} options.actions see ThreadRow, BinRow and createFolderHead
+   * @param {object} options.openFolders see folders.js
+   */
+  constructor({ root, listing, actions, openFolders }) {
+    this.#root = root;
+    this.#listing = listing;
+    this.#actions = actions;
+    this.#openFolders = openFolders;
+    this.#watch = new IntersectionObserver(
+      (seen) => seen.at(-1).isIntersecting && this.#listing.more(this.#part),
+      { root, rootMargin: `${AHEAD_PX}px` },
     );
-    function open(event) {
-      if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
-      event.preventDefault();
-      onOpen(thread_id);
-    }
-    return { node: element("li", {}, link), link, text, dot };
   }
 
-  return {
-    update({ list: threads, listLoaded, current }) {
-      for (const thread of threads) {
-        if (!rows.has(thread.thread_id)) rows.set(thread.thread_id, rowOf(thread.thread_id));
-        const row = rows.get(thread.thread_id);
-        setText(row.text, thread.title || "New thread");
-        row.link.title = thread.title;
-        row.dot.hidden = !thread.running;
-        if (thread.thread_id === current) row.link.setAttribute("aria-current", "page");
-        else row.link.removeAttribute("aria-current");
-      }
-      setChildren(
-        list,
-        threads.map((thread) => rows.get(thread.thread_id).node),
-      );
-      empty.hidden = threads.length > 0 || !listLoaded;
-    },
-  };
+  /**
+   * @param {object} shown
+   * @param {string} shown.part of the list
+   * @param {object[]} shown.sections see sections.js
+   * @param {object} shown.pages
+   * @param {string | null} shown.current
+   * @param {string} shown.empty what is said where there is none
+   */
+  update({ part, sections, pages, current, empty }) {
+    const focused = this.#focused();
+    if (part !== this.#part) this.#begin(part);
+    const rows = new Map();
+    const nodes = sections.map((section) => this.#show(section, { rows, part, pages, current }));
+    this.#rows = rows;
+    this.#forget(sections);
+    const page = pages[part];
+    const isWhole = page !== undefined && page.fault === "" && page.next === null;
+    setChildren(this.#root, [...nodes, this.#end]);
+    this.#showEnd(page, isWhole && sections.length === 0 ? empty : "");
+    if (focused !== null) this.#focusAgain(focused);
+  }
+
+  /** Lets the user write the title of a thread that is in the list; null elsewhere. */
+  rename(thread_id) {
+    return this.#rows.get(thread_id)?.rename?.() ?? null;
+  }
+
+  #begin(part) {
+    this.#part = part;
+    this.#rows = new Map();
+    this.#sections = new Map();
+    this.#root.scrollTop = 0;
+  }
+
+  #show(section, { rows, part, pages, current }) {
+    const view = this.#sections.get(section.key) ?? this.#made(section);
+    this.#sections.set(section.key, view);
+    const isOpen = section.kind !== "folder" || this.#openFolders.has(section.folder_id);
+    view.update(section, { isOpen });
+    view.list.hidden = !isOpen;
+    const shown = isOpen ? section.rows : [];
+    for (const row of shown) {
+      const rowView = this.#rows.get(row.thread_id) ?? this.#rowOf(row, part);
+      rowView.update(row, { isCurrent: row.thread_id === current });
+      rows.set(row.thread_id, rowView);
+    }
+    setChildren(view.list, shown.map((row) => rows.get(row.thread_id).node));
+    if (section.kind === "folder") this.#showFolderEnd(view, { section, pages, isOpen });
+    return view.node;
+  }
+
+  #rowOf(row, part) {
+    const Row = part === "deleted" ? BinRow : ThreadRow;
+    return new Row(row, this.#actions);
+  }
+
+  #made(section) {
+    const list = element("ul", { class: "list" });
+    if (section.kind === "folder") {
+      const head = createFolderHead(section, {
+        onToggle: (folder_id) => this.#openFolders.toggle(folder_id),
+        onMenu: this.#actions.onFolderMenu,
+      });
+      const end = element("div", { class: "threads__end" });
+      const node = element("section", { class: "threads__section" }, head.node, list, end);
+      return { node, list, end, update: head.update };
+    }
+    const title = element("h2", { class: "threads__title" });
+    const node = element("section", { class: "threads__section" }, title, list);
+    const update = (shown) => {
+      setText(title, shown.title);
+      title.hidden = shown.title === "";
+    };
+    return { node, list, update };
+  }
+
+  #forget(sections) {
+    const kept = new Set(sections.map((each) => each.key));
+    for (const key of this.#sections.keys()) if (!kept.has(key)) this.#sections.delete(key);
+  }
+
+  #showFolderEnd({ end }, { section, pages, isOpen }) {
+    const part = partOfFolder(section.folder_id);
+    const page = pages[part];
+    if (isOpen && page === undefined) this.#listing.open(part);
+    const isEmpty = page?.fault === "" && section.rows.length === 0;
+    const nodes = page?.fault ? [this.#faultView(page.fault, part)] : [];
+    if (page?.next && !page.fault) nodes.push(this.#moreView(part));
+    if (isEmpty && !page.next) nodes.push(note(gettext("No threads in this folder.")));
+    end.hidden = !isOpen || nodes.length === 0;
+    replace(end, nodes);
+  }
+
+  #showEnd(page, empty) {
+    const nodes = page?.fault ? [this.#faultView(page.fault, this.#part)] : [];
+    if (page === undefined || (page.next && !page.fault)) nodes.push(note(gettext("Loading…")));
+    if (empty !== "") nodes.push(note(empty));
+    this.#end.hidden = nodes.length === 0;
+    replace(this.#end, nodes);
+    // Told anew, since what was on the screen may still be.
+    this.#watch.disconnect();
+    if (page?.next && !page.fault) this.#watch.observe(this.#end);
+  }
+
+  #faultView(message, part) {
+    const click = () => this.#listing.more(part);
+    const again = element(
+      "button",
+      { type: "button", class: "button button--small", click },
+      gettext("Try again"),
+    );
+    return element("div", { class: "threads__fault" }, element("p", {}, message), again);
+  }
+
+  #moreView(part) {
+    const click = () => this.#listing.more(part);
+    const label = gettext("Show more");
+    return element("button", { type: "button", class: "button button--small", click }, label);
+  }
+
+  // The row that has the focus, and the one after it, should it go away.
+  #focused() {
+    const node = document.activeElement?.closest(".thread") ?? null;
+    if (node === null || !this.#root.contains(node)) return null;
+    const all = [...this.#root.querySelectorAll(".thread")];
+    const at = all.indexOf(node);
+    const others = [...all.slice(at), ...all.slice(0, at).reverse()];
+    return { active: document.activeElement, others };
+  }
+
+  #focusAgain({ active, others }) {
+    if (active.isConnected && document.activeElement === active) return;
+    if (active.isConnected) {
+      active.focus(); // it was moved, which takes the focus away
+      return;
+    }
+    const next = others.find((node) => node.isConnected);
+    (next?.querySelector("a, button") ?? this.#root).focus();
+  }
+}
+
+function note(words) {
+  return element("p", { class: "threads__note" }, words);
+}
+
+// The same words stay the same elements: a button keeps the focus.
+function replace(parent, nodes) {
+  if (parent.textContent === nodes.map((node) => node.textContent).join("")) return;
+  parent.replaceChildren(...nodes);
 }

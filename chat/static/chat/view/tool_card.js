@@ -1,30 +1,31 @@
 // A tool call as a card: closed it says what ran, how long and how it ended; open, everything.
 
 import { withoutFigures } from "../charts.js";
+import { gettext } from "../gettext.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { valueView } from "./value.js";
 import { durationWords, nameWords } from "./words.js";
 
 const STATUS = {
-  approved: { word: "Approved", tone: "accent" },
-  running: { word: "Running", tone: "accent" },
-  ok: { word: "Done", tone: "success" },
-  error: { word: "Failed", tone: "danger" },
-  stopped: { word: "Stopped", tone: "warning" },
-  denied: { word: "Denied", tone: "warning" },
+  approved: { word: gettext("Approved"), tone: "accent" },
+  running: { word: gettext("Running"), tone: "accent" },
+  ok: { word: gettext("Done"), tone: "success" },
+  error: { word: gettext("Failed"), tone: "danger" },
+  stopped: { word: gettext("Stopped"), tone: "warning" },
+  denied: { word: gettext("Denied"), tone: "warning" },
 };
 const DECISIONS = {
-  approve: "You allowed this",
-  deny: "You did not allow this",
-  expired: "Nobody decided about this in time",
-  stopped: "Stopped before you decided",
+  approve: gettext("You allowed this"),
+  deny: gettext("You did not allow this"),
+  expired: gettext("Nobody decided about this in time"),
+  stopped: gettext("Stopped before you decided"),
 };
 
 /** @returns {{node: HTMLElement, update: (call: object) => void}} */
 export function createToolCard() {
-  const name = element("span", { class: "tool-card__name" });
-  const note = element("span", { class: "tool-card__note" });
+  const name = element("bdi", { class: "tool-card__name" });
+  const note = element("bdi", { class: "tool-card__note" });
   const badge = element("span", { class: "badge" });
   const decision = element("span", { class: "tool-card__decision" });
   const chevron = icon("chevron");
@@ -69,7 +70,7 @@ export function createToolCard() {
 
 function decisionWords({ decision, edited }) {
   const words = DECISIONS[decision] ?? "";
-  return edited ? `${words}, with changes` : words;
+  return edited ? gettext("%(decision)s, with changes", { decision: words }) : words;
 }
 
 function noteOf(call) {
@@ -81,17 +82,17 @@ function noteOf(call) {
 
 function sections(call) {
   const parts = [];
-  if (call.progress && call.status === "running") parts.push(section("Progress", call.progress));
+  if (call.progress && call.status === "running") parts.push(section(gettext("Progress"), call.progress));
   if (call.args !== null && call.args !== undefined && Object.keys(call.args).length > 0) {
-    parts.push(section("Arguments", call.args));
+    parts.push(section(gettext("Arguments"), call.args));
   }
-  if (call.error) parts.push(section("Error", call.error.message ?? call.error));
+  if (call.error) parts.push(section(gettext("Error"), call.error.message ?? call.error));
   const result = withoutFigures(call.result);
-  if (result !== null && result !== undefined) parts.push(section("Result", result));
+  if (result !== null && result !== undefined) parts.push(section(gettext("Result"), result));
   if (Number.isFinite(call.elapsed_ms)) {
-    parts.push(section("Duration", durationWords(call.elapsed_ms)));
+    parts.push(section(gettext("Duration"), durationWords(call.elapsed_ms)));
   }
-  if (parts.length === 0) parts.push(element("p", { class: "text-soft" }, "Nothing to show yet."));
+  if (parts.length === 0) parts.push(element("p", { class: "text-soft" }, gettext("Nothing to show yet.")));
   return parts;
 }
 

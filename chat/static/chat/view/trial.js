@@ -1,5 +1,6 @@
 // The quiet line that says when a trial ends, once that is near.
 
+import { gettext } from "../gettext.js";
 import { setText } from "./element.js";
 
 const DAY_MS = 86_400_000;
@@ -20,8 +21,9 @@ export function trialWords(entitlements, now) {
   const left = Date.parse(ends_at) - now;
   if (left <= 0 || left > SAID_FOR_MS) return "";
   const days = Math.ceil(left / DAY_MS);
-  const name = `${tier.charAt(0).toUpperCase()}${tier.slice(1)} trial`;
-  return days > 1 ? `${name} ends in ${days} days` : `${name} ends within a day`;
+  const name = `${tier.charAt(0).toUpperCase()}${tier.slice(1)}`;
+  if (days > 1) return gettext("%(tier)s trial ends in %(days)s days", { tier: name, days });
+  return gettext("%(tier)s trial ends within a day", { tier: name });
 }
 
 /** @param {HTMLElement} line with a link in it */

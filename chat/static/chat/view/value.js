@@ -1,12 +1,13 @@
 // Any JSON value for reading: scalars as text, lists of records as tables, the rest as JSON.
 
+import { gettext } from "../gettext.js";
 import { renderMarkdown } from "../markdown.js";
 import { element } from "./element.js";
 import { nameWords, numberWords } from "./words.js";
 
 const ROWS_SHOWN_MAX = 50;
 const DEPTH_MAX = 3; // deeper than this, JSON is easier to read
-const JSON_SHOWN_MAX_CHARS = 20_000;
+const TEXT_SHOWN_MAX_CHARS = 20_000;
 
 /** An element showing the arguments or the result of a tool call. */
 export function valueView(value, depth = 0) {
@@ -37,7 +38,7 @@ function proseView(markdown) {
 
 function listView(values) {
   const items = values.slice(0, ROWS_SHOWN_MAX).map((each) => {
-    return element("li", {}, scalarWords(each));
+    return element("li", { dir: "auto" }, scalarWords(each));
   });
   return element("ul", { class: "items" }, ...items);
 }
@@ -55,7 +56,8 @@ function flattened(row) {
 function factsView(facts) {
   const list = element("dl", { class: "facts" });
   for (const [name, value] of facts) {
-    list.append(element("dt", {}, nameWords(name)), element("dd", {}, scalarWords(value)));
+    const view = element("dd", { dir: "auto" }, scalarWords(value));
+    list.append(element("dt", {}, nameWords(name)), view);
   }
   return list;
 }
@@ -81,20 +83,24 @@ function tableView(rows) {
   );
   const frame = element(
     "div",
-    { class: "table-frame", tabindex: "0", role: "group", "aria-label": "Table" },
+    { class: "table-frame", tabindex: "0", role: "group", "aria-label": gettext("Table") },
     table,
   );
   const hidden = rows.length - body.length;
-  if (hidden > 0) frame.append(element("p", { class: "text-small" }, `… ${hidden} more rows`));
+  if (hidden > 0) frame.append(element("p", { class: "text-small" }, moreWords(hidden)));
   return frame;
 }
 
+function moreWords(count) {
+  return gettext("… %(count)s more rows", { count: numberWords(count) });
+}
+
 function jsonView(value) {
-  if (typeof value === "string") return element("p", { class: "message__text" }, value);
-  const json = JSON.stringify(value, null, 2) ?? "";
-  const shown =
-    json.length > JSON_SHOWN_MAX_CHARS ? `${json.slice(0, JSON_SHOWN_MAX_CHARS)}\n…` : json;
-  return element("pre", { class: "json", tabindex: "0" }, shown);
+  if (typeof value === "string") {
+    return element("p", { class: "message__text", dir: "auto" }, shortened(value));
+  }
+  const json = shortened(JSON.stringify(value, null, 2) ?? "");
+  return element("pre", { class: "json", tabindex: "0", dir: "ltr" }, json);
 }
 
 function scalarWords(value) {
@@ -102,7 +108,14 @@ function scalarWords(value) {
   if (typeof value === "boolean") return value ? "yes" : "no";
   // More digits than these are noise of the binary form.
   if (typeof value === "number") return numberWords(Math.round(value * 1e6) / 1e6);
-  return String(value);
+  return shortened(String(value));
+}
+
+function shortened(text) {
+  if (text.length <= TEXT_SHOWN_MAX_CHARS) return text;
+  const count = numberWords(text.length - TEXT_SHOWN_MAX_CHARS);
+  const rest = gettext("… and %(count)s more characters", { count });
+  return `${text.slice(0, TEXT_SHOWN_MAX_CHARS)}\n${rest}`;
 }
 
 function isRecord(value) {

@@ -1,30 +1,44 @@
-// Numbers, times and names in the words of the page.
+// Numbers, times and names in the words of the page, and in its language.
 
-const number = new Intl.NumberFormat("en");
-const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
-const exact = new Intl.NumberFormat("en", { maximumSignificantDigits: 4 });
-const money = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
-const cents = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 6 });
-const smallCost = new Intl.NumberFormat("en", {
+import { gettext, ngettext, pageLanguage } from "../gettext.js";
+
+const language = pageLanguage();
+const number = new Intl.NumberFormat(language);
+const short = new Intl.NumberFormat(language, { notation: "compact", maximumFractionDigits: 1 });
+const exact = new Intl.NumberFormat(language, { maximumSignificantDigits: 4 });
+const tenths = new Intl.NumberFormat(language, {
+  minimumFractionDigits: 1,
+  maximumFractionDigits: 1,
+  useGrouping: false,
+});
+const money = new Intl.NumberFormat(language, {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 2,
+});
+const cents = new Intl.NumberFormat(language, {
+  minimumFractionDigits: 2,
+  maximumFractionDigits: 6,
+});
+const smallCost = new Intl.NumberFormat(language, {
   minimumFractionDigits: 2,
   maximumFractionDigits: 4,
 });
 const COST_MIN_USD = 0.0001;
 const DOLLARS = new Set(["$", "USD", "usd"]);
-const time = new Intl.DateTimeFormat("en", { dateStyle: "medium", timeStyle: "short" });
+const time = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short" });
 
 /** 640 ms, 4.2 s, 1 min 5 s. */
 export function durationWords(ms) {
   if (ms < 1000) return `${Math.max(1, Math.round(ms))} ms`;
-  if (ms < 60_000) return `${(ms / 1000).toFixed(1)} s`;
+  if (ms < 60_000) return `${tenths.format(ms / 1000)} s`;
   return `${Math.floor(ms / 60_000)} min ${Math.round((ms % 60_000) / 1000)} s`;
 }
 
 /** 812 B, 34.5 KB, 1.2 MB. */
 export function sizeWords(bytes) {
   if (bytes < 1000) return `${bytes} B`;
-  if (bytes < 1_000_000) return `${(bytes / 1000).toFixed(1)} KB`;
-  return `${(bytes / 1_000_000).toFixed(1)} MB`;
+  if (bytes < 1_000_000) return `${tenths.format(bytes / 1000)} KB`;
+  return `${tenths.format(bytes / 1_000_000)} MB`;
 }
 
 /** "usage_analyser" reads "Usage analyser", "cost_usd" reads "Cost USD". */
@@ -63,11 +77,11 @@ export function usageWords({ model, usage }) {
   const words = [];
   const tokens = input_tokens + output_tokens;
   if (tokens > 0 && model) words.push(model);
-  if (tokens > 0) words.push(countWords(tokens, "token"));
+  if (tokens > 0) words.push(tokenWords(tokens));
   if (cost_usd !== undefined && cost_usd !== null) {
     // Not of every request the price is known.
-    const from = usage.unpriced_requests > 0 ? "at least " : "";
-    words.push(from + costWords(Number(cost_usd)));
+    const cost = costWords(Number(cost_usd));
+    words.push(usage.unpriced_requests > 0 ? gettext("at least %(cost)s", { cost }) : cost);
   }
   if (elapsed_ms > 0) words.push(durationWords(elapsed_ms));
   return words.join(" · ");
@@ -75,12 +89,19 @@ export function usageWords({ model, usage }) {
 
 /** $0.0123, $1.20; what is too small for that reads "under $0.0001". */
 function costWords(dollars) {
-  if (dollars > 0 && dollars < COST_MIN_USD) return `under $${COST_MIN_USD}`;
+  if (dollars > 0 && dollars < COST_MIN_USD) {
+    return gettext("under %(cost)s", { cost: `$${smallCost.format(COST_MIN_USD)}` });
+  }
   return `$${(dollars < 1 ? smallCost : money).format(dollars)}`;
 }
 
-/** 1st, 2nd, 3rd, 11th. */
+function tokenWords(count) {
+  return ngettext("%(count)s token", "%(count)s tokens", count, { count: numberWords(count) });
+}
+
+/** 1st, 2nd, 3rd, 11th; "3." in other languages. */
 export function ordinalWords(value) {
+  if (language !== "en") return `${value}.`;
   const isTeen = value % 100 > 10 && value % 100 < 20;
   return `${value}${(!isTeen && ["th", "st", "nd", "rd"][value % 10]) || "th"}`;
 }
@@ -89,11 +110,6 @@ export function ordinalWords(value) {
 export function timeWords(iso) {
   const date = new Date(iso);
   return Number.isNaN(date.getTime()) ? "" : time.format(date);
-}
-
-/** "1 file", "2 files". */
-export function countWords(count, noun) {
-  return `${numberWords(count)} ${noun}${count === 1 ? "" : "s"}`;
 }
 
 function withUnit(words, unit) {

@@ -1,0 +1,1 @@
+"""Files that users attach: what they hold, judged by their content."""

@@ -1,0 +1,98 @@
+// Brings the parts of the list of threads from the server, page by page.
+
+import { partOfFolder } from "./list.js";
+import { RequestFailed } from "./threads_api.js";
+
+export const PAGE_ROWS = 50;
+const PAGES_MAX = 20; // read again after a connection was lost: 1 000 threads
+const STATES = ["active", "archived", "deleted"];
+
+export class Listing {
+  #store;
+  #api;
+  #loading = new Map(); // part to the promise of its page
+  #rowsOf = new Map(); // part to the number of rows that were loaded
+
+  /** @param {{store: object, api: object}} options */
+  constructor({ store, api }) {
+    this.#store = store;
+    this.#api = api;
+  }
+
+  /** Loads everything again that was loaded: what happened meanwhile was not told. */
+  async reload() {
+    const parts = new Set(["pinned", "active", ...this.#rowsOf.keys()]);
+    await Promise.all([this.#loadFolders(), ...[...parts].map((part) => this.#begin(part))]);
+  }
+
+  /** Loads the beginning of a part, unless it is there. */
+  open(part) {
+    const page = this.#store.state.list.pages[part];
+    return page && page.fault === "" ? Promise.resolve() : this.#begin(part);
+  }
+
+  /** Loads the next page of a part, or tries again what failed. */
+  more(part) {
+    const page = this.#store.state.list.pages[part];
+    if (page?.next) return this.#once(part, () => this.#load(part, { cursor: page.next }));
+    return page && page.fault === "" ? Promise.resolve() : this.#begin(part);
+  }
+
+  #begin(part) {
+    return this.#once(part, () => this.#load(part, { cursor: null }));
+  }
+
+  #once(part, load) {
+    if (!this.#loading.has(part)) {
+      this.#loading.set(part, load().finally(() => this.#loading.delete(part)));
+    }
+    return this.#loading.get(part);
+  }
+
+  async #load(part, { cursor }) {
+    const isFirst = cursor === null;
+    const asOf = this.#store.state.list.heard;
+    try {
+      const wanted = isFirst ? rowsWanted(part, this.#rowsOf.get(part)) : 1;
+      const { threads, next } = await this.#pages(part, { cursor, wanted });
+      const known = isFirst ? 0 : this.#rowsOf.get(part);
+      this.#rowsOf.set(part, known + threads.length);
+      this.#store.dispatch({ type: "page.list", part, threads, next, asOf, isFirst });
+    } catch (error) {
+      if (!(error instanceof RequestFailed)) throw error;
+      this.#store.dispatch({ type: "page.list_failed", part, message: error.message });
+    }
+  }
+
+  async #pages(part, { cursor, wanted }) {
+    const threads = [];
+    let next = cursor;
+    for (let pages = 0; pages < PAGES_MAX; pages += 1) {
+      const page = await this.#api.list({ ...queryOf(part), limit: PAGE_ROWS, cursor: next });
+      threads.push(...page.threads);
+      next = page.next;
+      if (next === null || threads.length >= wanted) break;
+    }
+    return { threads, next };
+  }
+
+  async #loadFolders() {
+    try {
+      this.#store.dispatch({ type: "folders", ...(await this.#api.folders()) });
+    } catch (error) {
+      // The list of threads, asked for at the same time, says it.
+      if (!(error instanceof RequestFailed)) throw error;
+    }
+  }
+}
+
+// Pinned threads stand above all others, so that all of them are wanted at once.
+function rowsWanted(part, loaded = 1) {
+  return part === "pinned" ? Infinity : loaded;
+}
+
+function queryOf(part) {
+  if (STATES.includes(part)) return { state: part };
+  if (part === "pinned") return { pinned: true };
+  return { folder_id: part.slice(partOfFolder("").length) };
+}

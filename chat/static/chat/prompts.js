@@ -1,0 +1,61 @@
+// The user's prompts as this page knows them: read from the server, and changed there first.
+
+export class Prompts {
+  #api;
+  #list = [];
+  #isRead = false;
+
+  /** @param {{api: import("./threads_api.js").ThreadsApi}} doors */
+  constructor({ api }) {
+    this.#api = api;
+  }
+
+  /** {prompt_id, name, text, updated_at} each, by name, as last read. */
+  get list() {
+    return this.#list;
+  }
+
+  /** Whether the server has told of them yet: no prompt and no answer are two things. */
+  get isRead() {
+    return this.#isRead;
+  }
+
+  /** Reads them again; throws RequestFailed, and then what was known stays. */
+  async load() {
+    const { prompts } = await this.#api.prompts();
+    this.#list = prompts;
+    this.#isRead = true;
+  }
+
+  /** @param {{prompt_id?: string, name: string, text: string}} prompt without an id it is new */
+  async keep({ prompt_id, ...prompt }) {
+    const isNew = prompt_id === undefined;
+    const kept = isNew
+      ? await this.#api.makePrompt(prompt)
+      : await this.#api.changePrompt(prompt_id, prompt);
+    const others = this.#list.filter((each) => each.prompt_id !== kept.prompt_id);
+    this.#list = [...others, kept].sort((a, b) => a.name.localeCompare(b.name));
+  }
+
+  async remove({ prompt_id }) {
+    try {
+      await this.#api.removePrompt(prompt_id);
+    } catch (error) {
+      if (error.status !== 404) throw error; // another window was faster
+    }
+    this.#list = this.#list.filter((each) => each.prompt_id !== prompt_id);
+  }
+}
+
+/** To begin with; the built-in assistant, which reads English, answers them. */
+export const EXAMPLES = [
+  { name: "percent", text: "What is {{percent}}% of {{amount}}?" },
+  {
+    name: "compare-prices",
+    text: "What would {{input}} input tokens cost on {{model}} and on {{other model}}?",
+  },
+  { name: "find", text: "Search my threads for {{words}}" },
+];
+
+/** The characters that a name is made of, as the server takes them. */
+export const NAME_PATTERN = "[\\p{L}\\p{M}\\p{N}_\\-]{1,60}";

@@ -1,0 +1,153 @@
+// The items of an answer as elements that change as little as possible while the answer grows.
+
+import { colours } from "../colours.js";
+import { typeset } from "../math.js";
+import { colouredItems, isSameElement, isSameItem, itemsOf } from "../prose.js";
+import { frameCode } from "./code_frame.js";
+import { element } from "./element.js";
+import { finishLink } from "./links.js";
+import { frameTable } from "./table_frame.js";
+
+// Colouring is quadratic for a block that grows; above this size it waits for the end.
+const HIGHLIGHT_WHILE_GROWING_MAX_CHARS = 4_000;
+const HIGHLIGHT_MAX_CHARS = 60_000;
+// Above it a whole is made anew: with each child that comes or goes, a text without letters is
+// searched for its direction from its beginning.
+const CHANGED_MAX = 100;
+// Not changed, but made anew when anything in them is.
+const KEPT_WHOLE = new Set(["link", "formula"]);
+
+/**
+ * What is shown of an item: its `node`, which for code and tables is their frame.
+ * @typedef {{item: import("../prose.js").Item, node: Node, children: View[], into: Element,
+ *   isColoured?: boolean, grow?: (rows: object[][]) => void}} View
+ */
+
+/**
+ * @param {import("../prose.js").Item} item
+ * @param {{isGrowing: boolean}} text
+ * @returns {View}
+ */
+export function viewOf(item, text) {
+  return MAKERS[item.kind](item, text);
+}
+
+/**
+ * The view of what a shown item has become; where it is another one, it takes that one's place.
+ * @param {View} view
+ * @param {import("../prose.js").Item} item
+ * @param {{isGrowing: boolean}} text
+ * @returns {View}
+ */
+export function changedView(view, item, text) {
+  if (isSameElement(view.item, item) && CHANGES[item.kind](view, item, text)) {
+    view.item = item;
+    return view;
+  }
+  const next = viewOf(item, text);
+  view.node.replaceWith(next.node);
+  return next;
+}
+
+const MAKERS = {
+  text: (item) => ({ item, node: document.createTextNode(item.text), children: [] }),
+  element: elementView,
+  link(item, text) {
+    const view = elementView(item, text);
+    finishLink(view.node);
+    return view;
+  },
+  formula(item) {
+    const node = element(item.tag, item.attributes, item.text);
+    typeset(node);
+    return { item, node, children: [] };
+  },
+  code(item, text) {
+    const { language } = item;
+    const children = codeItems(item, text);
+    const name = language === "" ? {} : { class: `language-${language}` };
+    const view = elementView({ tag: "code", attributes: name, children }, text);
+    const node = frameCode(element("pre", { dir: "auto" }, view.node));
+    return { ...view, item, node, isColoured: isColoured(children) };
+  },
+  table(item, text) {
+    const view = elementView(item, text);
+    const table = view.node;
+    const held = { rows: item.rows, grow: () => {} };
+    view.node = frameTable(table, held, (rows) => rowsOf(rows, text));
+    view.grow = held.grow;
+    return view;
+  },
+};
+
+// Each answers whether the view shows the item now.
+const CHANGES = {
+  text({ node, item: { text: before } }, { text }) {
+    if (text === before) return true;
+    if (text.startsWith(before)) node.appendData(text.slice(before.length));
+    else node.data = text;
+    return true;
+  },
+  element: changeChildren,
+  link: (view, item) => isSameItem(view.item, item),
+  formula: (view, item) => isSameItem(view.item, item),
+  code(view, item, text) {
+    if (view.item.language !== item.language) return false;
+    if (view.item.source === item.source && view.isColoured) return true;
+    const items = codeItems(item, text);
+    view.isColoured = isColoured(items);
+    return changeInto(view, items, text);
+  },
+  table(view, item, text) {
+    view.grow(item.rows);
+    return changeChildren(view, item, text);
+  },
+};
+
+function elementView(item, text) {
+  const { dir, ...attributes } = item.attributes ?? {};
+  const node = element(item.tag, attributes);
+  const children = item.children.map((child) => viewOf(child, text));
+  node.append(...children.map((child) => child.node));
+  if (dir !== undefined) node.dir = dir; // last: the browser looks for it at each child
+  return { item, node, children, into: node };
+}
+
+function changeChildren(view, item, text) {
+  return changeInto(view, item.children, text);
+}
+
+// What grows differs near its end: from the first item that is another one all are made anew.
+function changeInto(view, items, text) {
+  const { children: before, into } = view;
+  const differs = before.findIndex((each, at) => at >= items.length || !isKept(each.item, items[at]));
+  const count = differs < 0 ? before.length : differs;
+  const gone = before.slice(count);
+  const added = items.slice(count);
+  if (gone.length > CHANGED_MAX || added.length > CHANGED_MAX) return false;
+  const kept = before.slice(0, count).map((each, at) => changedView(each, items[at], text));
+  const fresh = added.map((each) => viewOf(each, text));
+  for (const { node } of gone) node.remove();
+  if (fresh.length > 0) into.append(...fresh.map(({ node }) => node));
+  view.children = [...kept, ...fresh];
+  return true;
+}
+
+function isKept(before, item) {
+  return isSameElement(before, item) && (KEPT_WHOLE.has(item.kind) ? isSameItem(before, item) : true);
+}
+
+function codeItems({ source, language }, { isGrowing }) {
+  const limit = isGrowing ? HIGHLIGHT_WHILE_GROWING_MAX_CHARS : HIGHLIGHT_MAX_CHARS;
+  const html = source.length > limit ? null : colours(source, language);
+  return html === null ? [{ kind: "text", text: source }] : colouredItems(html);
+}
+
+function isColoured(items) {
+  return items.some(({ kind }) => kind !== "text");
+}
+
+// Rows of a table that were not shown yet.
+function rowsOf(rows, text) {
+  return itemsOf(rows.flat()).map((row) => viewOf(row, text).node);
+}

@@ -1,0 +1,175 @@
+// What the user does with threads and folders, and what is said of it.
+
+import { gettext } from "../gettext.js";
+import { RequestFailed } from "../threads_api.js";
+import { askDanger, askName } from "./dialog.js";
+import { openShare } from "./share_dialog.js";
+import { nameOf } from "./thread_row.js";
+
+const TITLE_MAX = 200; // characters, the server's limits
+const FOLDER_NAME_MAX = 60;
+
+export class ThreadActions {
+  #store;
+  #api;
+  #changes;
+  #toasts;
+  #go;
+
+  /**
+   * @param {object} options
+   * @param {object} options.store
+   * @param {object} options.api
+   * @param {object} options.changes
+   * @param {object} options.toasts
+   * @param {(thread_id: string | null) => void} options.go
+   */
+  constructor({ store, api, changes, toasts, go }) {
+    this.#store = store;
+    this.#api = api;
+    this.#changes = changes;
+    this.#toasts = toasts;
+    this.#go = go;
+  }
+
+  rename({ thread_id }, title) {
+    return this.#changes.ask(thread_id, { title });
+  }
+
+  async renameByDialog(row) {
+    const asked = { label: gettext("Title"), value: row.title, limit: TITLE_MAX };
+    const title = await askName({
+      ...asked,
+      title: gettext("Rename this thread"),
+      yes: gettext("Rename"),
+    });
+    if (title !== null && title !== row.title) await this.rename(row, title);
+  }
+
+  pin({ thread_id }, pinned) {
+    return this.#changes.ask(thread_id, { pinned });
+  }
+
+  move({ thread_id }, folder_id) {
+    return this.#changes.ask(thread_id, { folder_id });
+  }
+
+  async moveToNew(row) {
+    const folder = await this.newFolder();
+    if (folder !== null) await this.move(row, folder.folder_id);
+  }
+
+  archive(row, archived) {
+    const { thread_id } = row;
+    const words = archived ? gettext("Archived.") : gettext("Back in the list.");
+    this.#offer(words, () => this.#changes.ask(thread_id, { archived: !archived }));
+    return this.#changes.ask(thread_id, { archived });
+  }
+
+  /** Takes effect at once; the toast takes it back. */
+  remove(row) {
+    const { thread_id } = row;
+    const isShown = this.#store.state.current === thread_id;
+    this.#offer(gettext("Deleted."), async () => {
+      const isDone = await this.#changes.ask(thread_id, { deleted: false });
+      if (isDone && isShown) this.#go(thread_id);
+    });
+    if (isShown) this.#go(null);
+    return this.#changes.ask(thread_id, { deleted: true });
+  }
+
+  restore({ thread_id }) {
+    return this.#changes.ask(thread_id, { deleted: false });
+  }
+
+  async removeForever(row) {
+    const isMeant = await askDanger({
+      title: gettext("Delete “%(name)s” for ever?", { name: nameOf(row) }),
+      text: gettext("Its messages and files are gone then. Nobody can bring them back."),
+      yes: gettext("Delete for ever"),
+    });
+    if (isMeant) await this.#changes.ask(row.thread_id, { gone: true });
+  }
+
+  share(row) {
+    openShare({ row, api: this.#api });
+  }
+
+  /** Gives the browser a file of the thread; `form` is "markdown" or "json". */
+  save(thread_id, form) {
+    return this.#tried(async () => {
+      const ending = form === "json" ? "json" : "md";
+      const url = URL.createObjectURL(await this.#api.exported(thread_id, form));
+      const link = document.createElement("a");
+      link.href = url;
+      link.download = `${thread_id}.${ending}`;
+      link.click();
+      URL.revokeObjectURL(url);
+    });
+  }
+
+  /** Asks for a name and makes a folder of it; null where none was made. */
+  async newFolder() {
+    const name = await askName({
+      title: gettext("New folder"),
+      label: gettext("Name"),
+      limit: FOLDER_NAME_MAX,
+      yes: gettext("Make folder"),
+    });
+    if (name === null) return null;
+    return this.#tried(async () => {
+      const folder = await this.#api.makeFolder(name);
+      this.#tellFolders((folders) => [...folders, folder]);
+      return folder;
+    });
+  }
+
+  async renameFolder(folder) {
+    const name = await askName({
+      title: gettext("Rename this folder"),
+      label: gettext("Name"),
+      value: folder.name,
+      limit: FOLDER_NAME_MAX,
+      yes: gettext("Rename"),
+    });
+    if (name === null || name === folder.name) return;
+    await this.#tried(async () => {
+      const told = await this.#api.renameFolder(folder.folder_id, name);
+      this.#tellFolders((folders) => [...folders, told]);
+    });
+  }
+
+  async removeFolder({ folder_id, name }) {
+    const isMeant = await askDanger({
+      title: gettext("Delete the folder “%(name)s”?", { name }),
+      text: gettext("Its threads stay, without a folder."),
+      yes: gettext("Delete folder"),
+    });
+    if (!isMeant) return;
+    await this.#tried(async () => {
+      await this.#api.removeFolder(folder_id);
+      this.#tellFolders((folders) => folders.filter((each) => each.folder_id !== folder_id));
+    });
+  }
+
+  // The answer may come before the frame or after it: the newer of two with one id stands.
+  #tellFolders(change) {
+    const { folders } = this.#store.state.list;
+    const known = new Map(change(folders).map((each) => [each.folder_id, each]));
+    this.#store.dispatch({ type: "folders", folders: [...known.values()] });
+  }
+
+  #offer(text, run) {
+    this.#toasts.show({ text, action: { label: gettext("Undo"), run } });
+  }
+
+  async #tried(work) {
+    try {
+      return await work();
+    } catch (error) {
+      if (!(error instanceof RequestFailed)) throw error;
+      this.#toasts.show({ text: error.message, tone: "danger" });
+      return null;
+    }
+  }
+}

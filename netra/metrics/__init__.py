@@ -1,0 +1,1 @@
+"""What Prometheus reads of a process; the names stand in docs/metrics.md."""

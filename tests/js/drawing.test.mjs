@@ -1,0 +1,60 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { createDrawing } from "../../chat/static/chat/drawing.js";
+import { createClock } from "./doors.mjs";
+
+const FRAME_MS = 16;
+
+// A page whose draws take so long; `drawn` are the times at which they began.
+function pageOf({ takes_ms }) {
+  const clock = createClock(0);
+  const drawn = [];
+  const onFrame = (work) => clock.after(FRAME_MS - (clock.now() % FRAME_MS), work);
+  const busy = { ...clock, after: (ms, work) => clock.after(ms === 0 ? takes_ms : ms, work) };
+  return { clock, drawn, drawSoon: createDrawing(() => drawn.push(clock.now()), busy, onFrame) };
+}
+
+// Changes every 5 ms for two seconds.
+function changing({ clock, drawSoon }) {
+  for (let at = 0; at < 2_000; at += 5) {
+    drawSoon();
+    clock.pass(5);
+  }
+}
+
+const gaps = (times) => times.slice(1).map((time, at) => time - times[at]);
+
+test("what changes is drawn with the next frame, once", () => {
+  const page = pageOf({ takes_ms: 1 });
+  page.drawSoon();
+  page.drawSoon();
+  page.clock.pass(FRAME_MS);
+  assert.deepEqual(page.drawn, [16]);
+  page.clock.pass(1_000);
+  page.drawSoon();
+  page.clock.pass(FRAME_MS);
+  assert.equal(page.drawn.length, 2);
+});
+
+for (const [takes_ms, atLeast, atMost] of [
+  [1, 55, 85],
+  [12, 130, 165],
+  [40, 240, 270],
+]) {
+  test(`draws of ${takes_ms} ms come ${atLeast} to ${atMost} ms apart`, () => {
+    const page = pageOf({ takes_ms });
+    changing(page);
+    const found = gaps(page.drawn);
+    assert.ok(Math.min(...found) >= atLeast && Math.max(...found) <= atMost, found.join(" "));
+  });
+}
+
+test("the last change is drawn", () => {
+  const page = pageOf({ takes_ms: 12 });
+  changing(page);
+  const count = page.drawn.length;
+  page.drawSoon();
+  page.clock.pass(300);
+  assert.equal(page.drawn.length, count + 1);
+});
