@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
@@ -94,9 +94,17 @@ class FrameForm:
 
 
 class ThreadStream:
-    """One reader of one thread."""
+    """One reader of one thread; `look` reads the database once the thread is followed."""
 
-    def __init__(self, caller: Caller, position: Position, form: Form) -> None:
+    def __init__(
+        self,
+        caller: Caller,
+        position: Position,
+        form: Form,
+        *,
+        look: Callable[[], None] | None = None,
+    ) -> None:
+        self._look = look
         self._caller = caller
         self._position = position
         self.form = form
@@ -128,6 +136,8 @@ class ThreadStream:
                 thread_id=self._position.thread_id,
                 after_seq=self._position.after_seq,
             )
+            if self._look is not None:
+                await in_database(self._look)
             async for text in self._follow(outbound):
                 yield text
         except _OUTAGES:

@@ -149,9 +149,9 @@ async def test_text_that_an_attempt_writes_anew_replaces_what_was_told(
 @pytest.mark.asyncio
 async def test_what_is_retold_replaces_what_the_client_had_of_it(client: AguiClient) -> None:
     frames = [happened(STARTED, THOUGHT, CALLED, RETURNED, WANTED, WAITS), delta("So far.")]
-    first = await read(
-        client, told(RunStory(opening(text="So far.")), frames), "a", messages=[QUESTION]
-    )
+    begun = RunStory(opening())
+    begun.waits_with("So far.")
+    first = await read(client, told(begun, frames), "a", messages=[QUESTION])
     kept = [m for m in first["messages"] if m["role"] in ("user", "reasoning")]
     story = RunStory(opening(kept, is_retold=True, decided=frozenset({"c2"})))
     denied = ("approval_resolved", {"call_id": "c2", "decision": "deny"})

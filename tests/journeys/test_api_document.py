@@ -27,8 +27,11 @@ CHECKS = ",".join(
 )
 
 
+@pytest.mark.parametrize(
+    "phases", ["fuzzing", pytest.param("coverage,fuzzing", marks=pytest.mark.chaos)]
+)
 async def test_answers_are_as_the_document_says(
-    shared: Servers, visitor: Person, tmp_path: Path
+    shared: Servers, visitor: Person, tmp_path: Path, phases: str
 ) -> None:
     def token() -> str:
         return token_of(pays(visitor.user))
@@ -39,7 +42,7 @@ async def test_answers_are_as_the_document_says(
         *("--header", f"Authorization: Bearer {await in_database(token)}"),
         # A stream has no end to wait for.
         *("--exclude-path-regex", "/events$"),
-        *("--checks", CHECKS, "--phases", "coverage,fuzzing", "--max-examples", "3"),
+        *("--checks", CHECKS, "--phases", phases, "--max-examples", "4"),
         *("--workers", "2"),
         *("--seed", "1", "--no-color", "--request-timeout", "5"),
     ]

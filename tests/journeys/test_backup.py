@@ -24,7 +24,7 @@ from tests.chat.run_invariants import Seen, assert_all
 from tests.journeys.conftest import Person, new_person
 from tests.servers import Servers, wait_until
 
-pytestmark = [pytest.mark.django_db(transaction=True)]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.chaos]
 
 PEOPLE = 3
 MESSAGES_EACH = 3

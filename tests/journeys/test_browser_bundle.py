@@ -20,7 +20,8 @@ from tests.journeys.conftest import Person
 from tests.servers import Servers
 from tools.bundle import ENTRIES, bundle_pages
 
-pytestmark = BROWSER_JOURNEY
+# Slow to set up; what is stale is held by tests/netra/test_manifest.py.
+pytestmark = [*BROWSER_JOURNEY, pytest.mark.chaos]
 
 PRODUCTION = {
     "NETRA_ENV": "production",

@@ -263,7 +263,7 @@ async def test_a_narrow_dark_phone_has_all_of_it(visits: Visits, newcomer: Newco
     await expect(more).to_be_in_viewport(ratio=1)
     box = await more.bounding_box()
     assert box is not None
-    assert min(box["width"], box["height"]) >= 40
+    assert round(min(box["width"], box["height"])) >= 40
     await more.tap()
     await expect(tab.page.get_by_role("menu")).to_be_in_viewport(ratio=1)
     found = await violations(tab)

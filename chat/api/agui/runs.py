@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Mapping
+from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -55,7 +56,16 @@ def run_agent(request: HttpRequest, asked: AguiRun) -> HttpResponseBase:
     position = Position(
         thread=thread.pk, thread_id=thread.public_id, after_seq=run.question.seq - 1
     )
-    return streams.answer(ThreadStream(caller, position, story), first=[story.opening()])
+    stream = ThreadStream(caller, position, story, look=partial(_look, run, story))
+    return streams.answer(stream, first=[story.opening()])
+
+
+def _look(run: Run, story: RunStory) -> None:
+    """Tell the story of a run that has begun to wait since it was asked for."""
+    waiting = Run.objects.filter(pk=run.pk, state=RunState.WAITING)
+    text = waiting.values_list("partial_text", flat=True).first()
+    if text is not None:
+        story.waits_with(text)
 
 
 def _asked(user: User, asked: AguiRun) -> Run:
@@ -136,7 +146,6 @@ def _opening(asked: AguiRun, messages: list[dict[str, Any]], run: Run) -> Openin
         history=history,
         is_retold=len(history) < len(messages),
         decided=frozenset(calls.values_list("call_id", flat=True)),
-        text=run.partial_text if run.state == RunState.WAITING else "",
         unused=(NO_TOOLS,) if asked.tools else (),
     )
 

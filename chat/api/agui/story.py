@@ -36,8 +36,6 @@ class Opening(Struct, frozen=True, kw_only=True):
     is_retold: bool = False
     # Calls that nobody is asked about any more.
     decided: frozenset[str] = frozenset()
-    # Of a run that waits: all its text so far.
-    text: str = ""
     # What the client offered in vain.
     unused: Sequence[str] = ()
 
@@ -51,6 +49,7 @@ class RunStory:
         self.is_over = False
         self._model = ""
         self._text = ""
+        self._waiting_text = ""
         self._attempt = 0
         # The text message that is open, and how many have been.
         self._part = ""
@@ -64,6 +63,10 @@ class RunStory:
             for one in opening.history
             if one["role"] == "reasoning" and one["id"].startswith(self._run_id)
         }
+
+    def waits_with(self, text: str) -> None:
+        """The run waits with so much text, of which the interrupt may be told first."""
+        self._waiting_text = text
 
     def opening(self) -> str:
         """What comes before everything that happens."""
@@ -206,7 +209,7 @@ class RunStory:
     def _interrupt(self, call_id: str, tool_name: str, expires_at: str | None) -> str:
         if call_id in self._opening.decided:
             return ""
-        text = self._opening.text
+        text = self._waiting_text
         rest = self._wrote(text) if len(text) > len(self._text) else ""
         waits = events.interrupt(self._named(call_id), tool_name, expires_at)
         return rest + self._finished({"type": "interrupt", "interrupts": [waits]})
