@@ -6,7 +6,6 @@ from allauth.account import views as stock
 from allauth.account.adapter import get_adapter
 from allauth.account.forms import AddEmailForm, BaseConfirmCodeForm
 from allauth.account.internal.flows.reauthentication import raise_if_reauthentication_required
-from allauth.mfa.models import Authenticator
 from django import forms
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -113,7 +112,7 @@ def _page(
         "address": leaving.address,
         "verify_form": form,
         "can_resend": leaving.can_resend,
-        "has_factor": Authenticator.objects.filter(user=user).exists(),
+        "has_factor": second_factor.has_codes(user),
         "factor_form": proof or FactorForm(user=user),
     }
     return render(request, "accounts/leave_address.html", shown)

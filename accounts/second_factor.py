@@ -94,6 +94,11 @@ def check_code(*, user: User, code: str) -> Authenticator | None:
     return found[0] if found else None
 
 
+def has_codes(user: User) -> bool:
+    """Is there anything that `check_code` could take? A passkey gives no code to type."""
+    return bool(_factors(user))
+
+
 def _factors(user: User) -> list[Authenticator]:
     types = (Authenticator.Type.TOTP, Authenticator.Type.RECOVERY_CODES)
     return list(Authenticator.objects.filter(user=user, type__in=types))

@@ -115,6 +115,12 @@ def test_a_code_of_the_second_factor_stands_in_for_a_lost_mailbox(
     assert User.objects.get().email == NEW
 
 
+def test_a_passkey_alone_gives_no_code_to_type(client: Client, ada: User) -> None:
+    Authenticator.objects.create(user=ada, type=Authenticator.Type.WEBAUTHN, data={})
+    wants(client)
+    assert b"Use this code instead" not in client.get(LEAVE).content
+
+
 def test_somebody_elses_address_looks_free_and_is_never_had(client: Client, ada: User) -> None:
     verified(NEW)
     assert wants(client) == LEAVE
