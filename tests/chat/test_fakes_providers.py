@@ -1,5 +1,6 @@
 """Connected models against providers that others wrote: not our reading of the protocols twice."""
 
+import logging
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -36,8 +37,14 @@ def aimock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]
 
 @pytest.fixture(scope="module")
 def llmock_server() -> Iterator[LLMockServer]:
+    # Its uvicorn runs in this process and sets the loggers of that name for every test after it.
+    loggers = [logging.getLogger(f"uvicorn{name}") for name in ("", ".error", ".access", ".asgi")]
+    before = [(one, one.level, one.propagate, one.handlers[:], one.disabled) for one in loggers]
     with LLMockServer() as server:
         yield server
+    for one, level, propagate, handlers, disabled in before:
+        one.setLevel(level)
+        one.propagate, one.handlers, one.disabled = propagate, handlers, disabled
 
 
 def model_at(url: str, protocol: str) -> Chain:

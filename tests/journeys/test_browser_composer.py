@@ -50,9 +50,12 @@ async def test_what_is_written_outlives_its_tab_and_no_window_takes_it_from_anot
     await back.chat()
     await expect(back.message).to_have_value("half a thought")
 
-    for text in ("What is 6 * 7?", "What is 2 + 3?"):
+    for count, text in enumerate(("What is 6 * 7?", "What is 2 + 3?"), 1):
         await back.ask(text)
+        await expect(back.answers).to_have_count(count)
         await back.expect_end()
+        # It stays in the field until it is kept.
+        await expect(back.message).to_have_value("")
     press = back.page.keyboard.press
     await back.message.focus()
     await press("ArrowUp")
