@@ -12,6 +12,7 @@ from django.db import connection
 from django.test import TransactionTestCase
 from pytest_django import DjangoDbBlocker
 
+from billing.selectors import forget_catalogue
 from chat.database import DB_THREADS
 from netra import env
 from netra.engines import Valkey
@@ -67,6 +68,12 @@ def _fresh_rate_limits(request: pytest.FixtureRequest) -> None:
     own = Valkey(settings.VAR_DIR).url == settings.REDIS_URL
     if own and request.node.get_closest_marker("django_db") is not None:
         cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _fresh_catalogue() -> None:
+    """Forget the limits that a test before gave a tier: its rows are gone, its cache would stay."""
+    forget_catalogue()
 
 
 @pytest.fixture

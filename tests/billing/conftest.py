@@ -1,4 +1,4 @@
-"""Accounts to grant to, and a catalogue that no other test has read."""
+"""Accounts to grant to."""
 
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
@@ -12,7 +12,6 @@ from pytest_django import Settings
 from accounts.models import User
 from billing import services
 from billing.models import Grant
-from billing.selectors import forget_catalogue
 from billing.tiers import Tier
 from tests.billing.payments import Shop, shop_of
 from tests.fakes.stripe_server import Stripe, stripe_server
@@ -20,13 +19,6 @@ from tests.fakes.stripe_server import Stripe, stripe_server
 MakeUser = Callable[[], User]
 MakeGrant = Callable[..., Grant]
 MakePerson = Callable[..., User]
-
-
-@pytest.fixture(autouse=True)
-def _fresh_catalogue() -> Iterator[None]:
-    forget_catalogue()
-    yield
-    forget_catalogue()
 
 
 @pytest.fixture
