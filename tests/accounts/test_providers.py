@@ -14,6 +14,7 @@ from billing.selectors import entitlements_of
 from billing.tiers import Tier
 from tests.accounts.providers import DOORS, Providers, ask, asked, come_by, consent, who
 from tests.fakes.oauth_provider import CLIENT_ID, Spoil
+from tests.minutes import begin_within_a_minute
 
 pytestmark = pytest.mark.django_db
 
@@ -350,6 +351,7 @@ def test_the_doors_of_a_network_are_limited(
     client: Client, providers: Providers, settings: Settings, name: str
 ) -> None:
     settings.ACCOUNTS_LIMITS = {**settings.ACCOUNTS_LIMITS, "provider": (2, 60)}
+    begin_within_a_minute(20)
     come_by(client, name)
     for refused in (client.post(DOORS[name]), client.get(f"{DOORS[name]}callback/")):
         assert refused.status_code == 429

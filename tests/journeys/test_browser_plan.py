@@ -56,7 +56,8 @@ async def test_the_plan_is_found_by_keyboard_and_its_trial_is_told_as_it_ends(
     await expect(line).to_be_visible()
 
     await tab.page.locator("summary").filter(has_text=person.email).press("Enter")
-    await tab.page.get_by_role("link", name="My plan").press("Enter")
+    menu = tab.page.locator("#sidebar")
+    await menu.get_by_role("link", name="My plan").press("Enter")
     await expect(tab.page.get_by_role("heading", name="My plan")).to_be_visible()
     await expect(tab.page.get_by_text("Your Early trial ends in 3 days")).to_be_visible()
     meter = tab.page.get_by_role("meter", name="Runs this month")
