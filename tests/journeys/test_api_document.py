@@ -28,10 +28,11 @@ CHECKS = ",".join(
 
 
 @pytest.mark.parametrize(
-    "phases", ["fuzzing", pytest.param("coverage,fuzzing", marks=pytest.mark.chaos)]
+    ("phases", "examples"),
+    [("fuzzing", 2), pytest.param("coverage,fuzzing", 8, marks=pytest.mark.chaos)],
 )
 async def test_answers_are_as_the_document_says(
-    shared: Servers, visitor: Person, tmp_path: Path, phases: str
+    shared: Servers, visitor: Person, tmp_path: Path, phases: str, examples: int
 ) -> None:
     def token() -> str:
         return token_of(pays(visitor.user))
@@ -42,7 +43,7 @@ async def test_answers_are_as_the_document_says(
         *("--header", f"Authorization: Bearer {await in_database(token)}"),
         # A stream has no end to wait for.
         *("--exclude-path-regex", "/events$"),
-        *("--checks", CHECKS, "--phases", phases, "--max-examples", "4"),
+        *("--checks", CHECKS, "--phases", phases, "--max-examples", str(examples)),
         *("--workers", "2"),
         *("--seed", "1", "--no-color", "--request-timeout", "5"),
     ]

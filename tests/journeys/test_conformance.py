@@ -28,6 +28,9 @@ def account(person: Person) -> Account:
     return Account(email=person.email, password=person.password)
 
 
+@pytest.mark.parametrize(
+    "either", ["uvicorn", pytest.param("daphne", marks=pytest.mark.chaos)], indirect=True
+)
 @pytest.mark.django_db
 @pytest.mark.asyncio
 async def test_every_sentence_holds(
