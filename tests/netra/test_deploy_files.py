@@ -180,6 +180,20 @@ def test_alerts_name_metrics_that_exist_and_have_an_entry() -> None:
     assert headings == {rule["alert"] for rule in group["rules"]}
 
 
+def test_each_alert_fires_when_it_must() -> None:
+    cases = DEPLOY / "prometheus/alerts_test.yaml"
+    [group] = yaml.safe_load((DEPLOY / "prometheus/alerts.yaml").read_text())["groups"]
+    fired = set(re.findall(r'alertname="(\w+)"', cases.read_text()))
+    assert fired == {rule["alert"] for rule in group["rules"]}
+    promtool = shutil.which("promtool")
+    if promtool is None:
+        pytest.skip("promtool is not installed: it comes with Prometheus")
+    tried = subprocess.run(
+        [promtool, "test", "rules", str(cases)], capture_output=True, text=True, check=False
+    )
+    assert tried.returncode == 0, tried.stdout + tried.stderr
+
+
 def test_the_dashboard_shows_every_metric_and_no_other() -> None:
     board = json.loads((DEPLOY / "grafana/netra.json").read_text())
     panels = [panel for panel in board["panels"] if panel["type"] != "row"]
