@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -17,6 +17,9 @@ ARRIVALS: Final = 200
 REPEATS: Final = 5
 # What the server may take to clean up behind those who left.
 SETTLES_S: Final = 1.5
+
+# How somebody gets a socket that is ready.
+Opening = Callable[[Server, Person], Awaitable[Socket]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +60,19 @@ async def rows() -> list[Row]:
     ]  # fmt: skip
 
 
-async def arrive(server: Server, crowd: Sequence[Person]) -> Arrival:
+async def opened(server: Server, person: Person) -> Socket:
+    """A socket that is ready."""
+    socket = await Socket.open(server.port, cookie=person.cookie)
+    await socket.until("ready")
+    return socket
+
+
+async def arrive(server: Server, crowd: Sequence[Person], *, by: Opening = opened) -> Arrival:
     """Everybody connects at once; nobody leaves before the last one is ready."""
     started = time.perf_counter()
 
     async def ready(person: Person) -> tuple[Socket, float]:
-        socket = await Socket.open(server.port, cookie=person.cookie)
-        await socket.until("ready")
+        socket = await by(server, person)
         return socket, 1000 * (time.perf_counter() - started)
 
     arrived = await asyncio.gather(*map(ready, crowd))

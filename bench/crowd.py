@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import time
 from array import array
+from collections.abc import Awaitable, Callable
 from typing import Final
 
 from bench.people import Person
@@ -23,8 +24,9 @@ SEQ: Final = b'"seq":'
 class Crowd:
     """Counts deliveries; a delivery is one event at one socket, in a frame of its own."""
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: Server, *, size: int = SOCKETS) -> None:
         self.server = server
+        self.size = size
         self.deliveries = 0
         # Events that have reached every socket.
         self.complete = 0
@@ -37,20 +39,28 @@ class Crowd:
         self._confirming: asyncio.Task[None] | None = None
 
     @staticmethod
-    async def on_thread(server: Server, person: Person, thread: Thread) -> "Crowd":
-        crowd = Crowd(server)
-        for _ in range(SOCKETS):
-            socket = await crowd._ready(person.cookie)
+    async def on_thread(
+        server: Server, person: Person, thread: Thread, *, size: int = SOCKETS
+    ) -> "Crowd":
+        crowd = Crowd(server, size=size)
+        for _ in range(size):
+            socket = crowd._counted(await _ready(server, person.cookie))
             socket.send(type="subscribe", thread_id=thread.public_id, after_seq=0)
         crowd._confirming = asyncio.create_task(crowd._confirm(thread))
         await asyncio.sleep(SETTLES_S)
         return crowd
 
     @staticmethod
-    async def in_group(server: Server) -> "Crowd":
-        crowd = Crowd(server)
-        for _ in range(SOCKETS):
-            await crowd._ready("")
+    async def in_group(
+        server: Server,
+        *,
+        size: int = SOCKETS,
+        opened: Callable[[Server], Awaitable[Socket]] | None = None,
+    ) -> "Crowd":
+        """Sockets that get whatever comes, opened by a rival's own way where it has one."""
+        crowd = Crowd(server, size=size)
+        for _ in range(size):
+            crowd._counted(await (_ready(server, "") if opened is None else opened(server)))
         await asyncio.sleep(SETTLES_S)
         return crowd
 
@@ -69,9 +79,7 @@ class Crowd:
         for socket in self._sockets:
             socket.close()
 
-    async def _ready(self, cookie: str) -> Socket:
-        socket = await Socket.open(self.server.port, cookie=cookie)
-        await socket.until("ready")
+    def _counted(self, socket: Socket) -> Socket:
         socket.on_frame = self._on_frame
         self._sockets.append(socket)
         return socket
@@ -94,7 +102,7 @@ class Crowd:
             self.arrivals.append((seq, time.perf_counter()))
         for one in range(seq, seq + frame.count(SEQ)):
             self._have[one] += 1
-            if self._have[one] == SOCKETS:
+            if self._have[one] == self.size:
                 self._completed_one()
 
     def _completed_one(self) -> None:
@@ -102,3 +110,9 @@ class Crowd:
         if self._wake is not None and self.complete >= self._wanted:
             self._wake.set_result(None)
             self._wake = None
+
+
+async def _ready(server: Server, cookie: str) -> Socket:
+    socket = await Socket.open(server.port, cookie=cookie)
+    await socket.until("ready")
+    return socket

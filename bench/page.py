@@ -8,12 +8,13 @@ import asyncio
 import json
 import logging
 import shutil
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.core.management import call_command
+from django.utils import timezone
 from playwright.async_api import (
     Browser,
     BrowserContext,
@@ -28,13 +29,21 @@ from bench import servers
 from bench.people import Person, unlimited_people
 from bench.servers import Server
 from bench.table import Row, Wanted, quantile
+from chat import snapshots
 from chat.database import in_database
+from chat.models import Message, Role, Run, Thread
+from chat.protocol.frames import encode
+from chat.runs.lifecycle import RunState
 from tools.bundle import bundle_pages
 
 REPEATS: Final = 3
 ANSWER_CHARS: Final = 22_000
 PIECE_CHARS: Final = 200
-PIECE_EVERY_S: Final = 0.02
+# Three times as often as the server sends, and as often.
+PIECE_EVERY_S: Final = (0.02, 0.06)
+LONG_TURNS: Final = 1000
+SCROLLED_PX: Final = 3000
+SCROLLED_EVERY_S: Final = 0.02
 STREAMS_AT_ONCE: Final = 3
 KEYS: Final = 40
 KEY_EVERY_MS: Final = 50
@@ -77,6 +86,14 @@ new PerformanceObserver((list) => {
   }
 }).observe({ type: "event", durationThreshold: 16, buffered: true });"""
 
+# Whether the beginning is there.
+SCROLL_BACK: Final = """([px, messages]) => {
+  const region = document.getElementById("conversation");
+  region.scrollTop = Math.max(0, region.scrollTop - px);
+  return region.scrollTop === 0 && document.querySelector(".older button").hidden &&
+    document.querySelectorAll("article").length === messages;
+}"""
+
 
 async def rows() -> list[Row]:
     [person] = await in_database(unlimited_people, 1)
@@ -86,8 +103,12 @@ async def rows() -> list[Row]:
     with servers.web("netra") as server:
         async with _browser() as browser, _site(browser, server, person) as site:
             visits = [await _visit(site) for _ in range(REPEATS)]
-            costs = [await _streamed(site) for _ in range(REPEATS)]
+            costs = [
+                (every_s, [await _streamed(site, every_s) for _ in range(REPEATS)])
+                for every_s in PIECE_EVERY_S
+            ]
             delays = [await _typed(site) for _ in range(REPEATS)]
+            backs = [await _read_back(site) for _ in range(REPEATS)]
     return [
         Row(
             name="first load of the page, compressed", unit="KB",
@@ -99,13 +120,37 @@ async def rows() -> list[Row]:
             netra=[ready for _, ready in visits],
             wanted=(Wanted(bound="most", value=1000),),
         ),
-        Row(
-            name="main thread for an answer of 22 KB in 110 pieces", unit="ms", netra=costs,
-            wanted=(Wanted(bound="most", value=300),),
+        *(
+            Row(
+                name=f"main thread for an answer of 22 KB, a piece every {1000 * every_s:.0f} ms",
+                unit="ms", netra=each, wanted=(Wanted(bound="most", value=300),),
+            )
+            for every_s, each in costs
         ),
         Row(
             name=f"a key waits while {STREAMS_AT_ONCE} answers stream, p95", unit="ms",
             netra=delays, wanted=(Wanted(bound="most", value=100),),
+        ),
+        *_rows_of_a_long_thread(backs),
+    ]  # fmt: skip
+
+
+def _rows_of_a_long_thread(backs: Sequence["Back"]) -> list[Row]:
+    return [
+        Row(
+            name="a thread of 2,000 messages is opened", unit="ms",
+            netra=[back.opened_ms for back in backs],
+        ),
+        Row(
+            name="main thread for each message that is scrolled back over", unit="ms",
+            netra=[back.message_ms for back in backs],
+        ),
+        Row(
+            name="size of the page at its beginning", unit="elements",
+            netra=[back.elements for back in backs],
+        ),
+        Row(
+            name="main thread for a key there", unit="ms", netra=[back.key_ms for back in backs],
         ),
     ]  # fmt: skip
 
@@ -128,6 +173,7 @@ class FarEnd:
     def __init__(self, person: Person) -> None:
         self._person = person
         self._followers: dict[str, ServerConnection] = {}
+        self.snapshots: dict[str, Any] = {}
 
     async def take(self, connection: ServerConnection) -> None:
         """Greet a page and give it the thread that it asks for."""
@@ -137,11 +183,12 @@ class FarEnd:
             frame = json.loads(text)
             if frame["type"] == "subscribe":
                 self._followers[frame["thread_id"]] = connection
-                await connection.send(json.dumps(_snapshot(frame["thread_id"])))
+                snapshot = self.snapshots.get(frame["thread_id"]) or _snapshot(frame["thread_id"])
+                await connection.send(json.dumps(snapshot))
             elif frame["type"] == "ping":
                 await connection.send(json.dumps({"type": "pong", "heads": {}}))
 
-    async def stream(self, thread_id: str) -> None:
+    async def stream(self, thread_id: str, every_s: float) -> None:
         """Let the answer of a thread grow, piece by piece."""
         for offset, text in _pieces():
             delta = {
@@ -149,7 +196,7 @@ class FarEnd:
                 "offset": offset, "text": text,
             }  # fmt: skip
             await self._followers[thread_id].send(json.dumps(delta))
-            await asyncio.sleep(PIECE_EVERY_S)
+            await asyncio.sleep(every_s)
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +255,7 @@ async def _visit(site: Site) -> tuple[float, float]:
         return sum(sizes), ready
 
 
-async def _streamed(site: Site) -> float:
+async def _streamed(site: Site, every_s: float) -> float:
     """Milliseconds of the main thread while one answer streams, without what an idle page takes."""
     async with site.profile() as context:
         page = await context.new_page()
@@ -217,13 +264,13 @@ async def _streamed(site: Site) -> float:
         devtools = await context.new_cdp_session(page)
         # Its own time on a core, which other programs of the machine do not lengthen.
         await devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
-        took_s = PIECE_EVERY_S * len(ANSWER) / PIECE_CHARS
+        took_s = every_s * len(ANSWER) / PIECE_CHARS
         await asyncio.sleep(SETTLES_S)
         idle = await _busy_s(devtools)
         await asyncio.sleep(took_s)
         begun = await _busy_s(devtools)
-        await site.far.stream(thread.public_id)
-        await asyncio.sleep(SETTLES_S / 5)
+        await site.far.stream(thread.public_id, every_s)
+        await asyncio.sleep(SETTLES_S / 2)
         return 1000 * (await _busy_s(devtools) - begun - (begun - idle))
 
 
@@ -236,12 +283,70 @@ async def _typed(site: Site) -> float:
             page = await context.new_page()
             threads.append(await in_database(site.person.new_thread))
             await site.follow(page, threads[-1].public_id)
-        growing = [asyncio.create_task(site.far.stream(each.public_id)) for each in threads]
+        every_s = PIECE_EVERY_S[0]
+        growing = [
+            asyncio.create_task(site.far.stream(each.public_id, every_s)) for each in threads
+        ]
         await page.locator("#message").press_sequentially("x" * KEYS, delay=KEY_EVERY_MS)
         await asyncio.gather(*growing)
         delays: list[float] = await page.evaluate("delays")
     # Of keys that are heard within a frame the browser tells nothing.
     return quantile(delays + [0.0] * (KEYS - len(delays)), 0.95)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Back:
+    """What reading a long thread back to its beginning was like."""
+
+    opened_ms: float
+    message_ms: float
+    elements: float
+    key_ms: float
+
+
+async def _read_back(site: Site) -> Back:
+    """Open a long thread and scroll through all of it, as fast as its older messages come."""
+    thread = await in_database(_long_thread, site.person)
+    snapshot = await in_database(lambda: encode(snapshots.snapshot(thread=thread.pk)))
+    site.far.snapshots[thread.public_id] = json.loads(snapshot)
+    async with site.profile() as context:
+        page = await context.new_page()
+        await page.goto(f"{site.url}/chat/{thread.public_id}/")
+        await page.locator("article").last.wait_for()
+        opened_ms: float = await page.evaluate("performance.now()")
+        devtools = await context.new_cdp_session(page)
+        await devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+        await asyncio.sleep(SETTLES_S)
+        begun = await _busy_s(devtools)
+        while not await page.evaluate(SCROLL_BACK, [SCROLLED_PX, 2 * LONG_TURNS]):
+            await asyncio.sleep(SCROLLED_EVERY_S)
+        read = await _busy_s(devtools)
+        await asyncio.sleep(SETTLES_S)
+        before = await _busy_s(devtools)
+        await page.locator("#message").press_sequentially("x" * KEYS, delay=KEY_EVERY_MS)
+        keyed = await _busy_s(devtools)
+        return Back(
+            opened_ms=opened_ms,
+            message_ms=1000 * (read - begun) / (2 * LONG_TURNS),
+            elements=await page.evaluate("document.getElementsByTagName('*').length"),
+            key_ms=1000 * (keyed - before) / KEYS,
+        )
+
+
+def _long_thread(person: Person) -> Thread:
+    thread = person.new_thread()
+    whose = {"thread": thread, "user": person.user}
+    end: Run | None = None
+    for number in range(1, LONG_TURNS + 1):
+        asked = Message.objects.create(
+            role=Role.USER, text=f"question {number}", seq=2 * number - 1, after=end, **whose
+        )
+        end = Run.objects.create(
+            question=asked, state=RunState.COMPLETED, ended_at=timezone.now(), **whose
+        )
+        Message.objects.create(role=Role.ASSISTANT, text=SECTION, seq=2 * number, run=end, **whose)
+    Thread.objects.filter(pk=thread.pk).update(tip=end, head=2 * LONG_TURNS)
+    return thread
 
 
 def _greeting(person: Person) -> Iterator[dict[str, Any]]:

@@ -34,14 +34,14 @@ class Resumed:
 
 async def rows() -> list[Row]:
     person = (await in_database(unlimited_people, 1))[0]
-    thread = await in_database(_written_thread, person)
+    thread = await in_database(written_thread, person)
     repeats = []
     with servers.web("netra") as netra:
-        await _resume(netra, person, thread)
+        await resumed(netra, person, thread)
         for _ in range(REPEATS):
-            repeats.append([await _resume(netra, person, thread) for _ in range(RESUMES)])
-    subscribed = [[one.from_subscribe_ms for one in resumed] for resumed in repeats]
-    connected = [[one.from_connect_ms for one in resumed] for resumed in repeats]
+            repeats.append([await resumed(netra, person, thread) for _ in range(RESUMES)])
+    subscribed = [[one.from_subscribe_ms for one in repeat] for repeat in repeats]
+    connected = [[one.from_connect_ms for one in repeat] for repeat in repeats]
     name = f"{MISSED:,} missed events resumed, p95"
     return [
         Row(
@@ -55,7 +55,8 @@ async def rows() -> list[Row]:
     ]  # fmt: skip
 
 
-def _written_thread(person: Person) -> Thread:
+def written_thread(person: Person) -> Thread:
+    """A thread with so many events."""
     thread = person.new_thread()
     events = [event_of(thread)] * APPENDED_AT_ONCE
     for _ in range(MISSED // APPENDED_AT_ONCE):
@@ -64,7 +65,8 @@ def _written_thread(person: Person) -> Thread:
     return thread
 
 
-async def _resume(server: Server, person: Person, thread: Thread) -> Resumed:
+async def resumed(server: Server, person: Person, thread: Thread) -> Resumed:
+    """Be away, come back, and have it all."""
     connecting = time.perf_counter()
     async with _ready(server, person) as socket:
         subscribing = time.perf_counter()

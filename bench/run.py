@@ -8,12 +8,12 @@ import uvloop
 django.setup()
 
 # Only after Django's set-up may modules with models be imported.
-from bench.sections import SECTIONS, measure  # noqa: E402
+from bench.sections import PEERS, SECTIONS, measure, sections_of  # noqa: E402
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(prog="python -m bench")
     parser.add_argument("sections", nargs="*", metavar="section", help="all of them without one")
-    wanted = parser.parse_args().sections or list(SECTIONS)
-    if not SECTIONS.keys() >= set(wanted):
-        parser.error(f"the sections are {', '.join(SECTIONS)}")
+    wanted = sections_of(parser.parse_args().sections)
+    if not SECTIONS.keys() | PEERS.keys() >= set(wanted):
+        parser.error(f"the sections are {', '.join(SECTIONS)}, peers or {', '.join(PEERS)}")
     uvloop.run(measure(wanted))

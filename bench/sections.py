@@ -16,6 +16,7 @@ from bench import (
     deliveries,
     entitlements,
     first_event,
+    idle,
     machine,
     memory,
     outage,
@@ -28,6 +29,7 @@ from bench import (
     streams,
     table,
 )
+from bench.peers import chats, connects, echoes, fan_out, resumes
 from bench.table import Row
 from chat.database import in_database
 
@@ -39,6 +41,7 @@ SECTIONS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxy
         "outage": outage.rows,
         "stalled": stalled.rows,
         "memory": memory.rows,
+        "idle": idle.rows,
         "first": first_event.rows,
         "streams": streams.rows,
         "stops": stops.rows,
@@ -53,6 +56,25 @@ SECTIONS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxy
 )
 
 
+# Measured only when asked for: they install other people's programs.
+PEERS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxyType(
+    {
+        "peers-fan-out": fan_out.rows,
+        "peers-echo": echoes.rows,
+        "peers-connect": connects.rows,
+        "peers-resume": resumes.rows,
+        "peers-chat": chats.rows,
+    }
+)
+
+
+def sections_of(names: Sequence[str]) -> list[str]:
+    """What is meant by these names: all without one, and those of the peers by `peers`."""
+    if not names:
+        return list(SECTIONS)
+    return [one for name in names for one in (PEERS if name == "peers" else [name])]
+
+
 async def measure(names: Sequence[str]) -> None:
     """Measure the sections of these names, and print each row when it is known."""
     started = time.monotonic()
@@ -60,7 +82,7 @@ async def measure(names: Sequence[str]) -> None:
     print("\n".join(lines), flush=True)
     for name in names:
         begun = time.monotonic()
-        rows = await SECTIONS[name]()
+        rows = await {**SECTIONS, **PEERS}[name]()
         print("\n".join(row.line() for row in rows), flush=True)
         print(f"{name} took {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     print(f"took {time.monotonic() - started:.0f} s")

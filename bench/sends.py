@@ -30,8 +30,11 @@ FEATURES: Final = [RUN_FEATURE, MESSAGE_FEATURE, SLOT_FEATURE]
 _STATEMENTS: Final = (
     """
     WITH thread AS (
-        INSERT INTO chat_thread (public_id, user_id, title, head, created_at, updated_at)
-        VALUES (%(thread)s, %(user)s, %(text)s, 1, now(), now()) RETURNING id
+        INSERT INTO chat_thread (public_id, user_id, title, model_choice, head, read_seq, tip_id,
+            created_at, updated_at)
+        VALUES (%(thread)s, %(user)s, %(text)s, '', 1, 1,
+            nextval(pg_get_serial_sequence('chat_run', 'id')), now(), now())
+        RETURNING id
     )
     INSERT INTO chat_event (thread_id, seq, type, ts, data)
     SELECT id, 1, 'message_created', now(), %(data)s FROM thread
@@ -56,17 +59,18 @@ _STATEMENTS: Final = (
         VALUES (%(queue)s, %(task)s, 0, jsonb_build_object('run_id', %(run)s::text)) RETURNING id
     ), thread AS (
         SELECT id FROM chat_thread WHERE public_id = %(thread)s
-    ), run AS (
-        INSERT INTO chat_run (public_id, thread_id, user_id, state, attempt, handovers, waits,
-            trigger, agent_name, model, job_id, partial_text, history, history_length, usage,
-            created_at)
-        SELECT %(run)s, thread.id, %(user)s, 'queued', 0, 0, 0, 'send', '', '', job.id, '', '', 0,
-            '{}', now() FROM job, thread RETURNING id, thread_id
+    ), message AS (
+        INSERT INTO chat_message (public_id, thread_id, user_id, role, text, seq, client_id,
+            request_digest, created_at)
+        SELECT %(message)s, id, %(user)s, 'user', %(text)s, 1, %(message)s, '', now()
+        FROM thread RETURNING id, thread_id
     )
-    INSERT INTO chat_message (public_id, thread_id, user_id, run_id, role, text, seq, client_id,
-        request_digest, created_at)
-    SELECT %(message)s, thread_id, %(user)s, id, 'user', %(text)s, 1, %(message)s, '', now()
-    FROM run
+    INSERT INTO chat_run (id, public_id, thread_id, user_id, state, attempt, handovers, waits,
+        trigger, question_id, precedence, agent_name, model, job_id, partial_text, history,
+        history_length, usage, created_at)
+    SELECT currval(pg_get_serial_sequence('chat_run', 'id')), %(run)s, message.thread_id, %(user)s,
+        'queued', 0, 0, 0, 'send', message.id, 0, '', '', job.id, '', '', 0, '{}', now()
+    FROM job, message
     """,
 )
 
@@ -90,10 +94,10 @@ async def rows() -> list[Row]:
 async def sends_a_second(server: Server, people: Sequence[Person]) -> float:
     """One socket a person, each with one send under way; counted when its ack is there."""
     sockets = [await _ready(server, person) for person in people]
-    rate = await _rate([_sender(socket) for socket in sockets])
+    found = await rate([_sender(socket) for socket in sockets])
     for socket in sockets:
         socket.close()
-    return rate
+    return found
 
 
 async def inserts_a_second(people: Sequence[Person]) -> float:
@@ -105,10 +109,10 @@ async def inserts_a_second(people: Sequence[Person]) -> float:
         _inserter(connection, person)
         for connection, person in zip(connections, people, strict=True)
     ]
-    rate = await _rate(steps)
+    found = await rate(steps)
     for connection in connections:
         await connection.close()
-    return rate
+    return found
 
 
 async def _ready(server: Server, person: Person) -> Socket:
@@ -148,7 +152,7 @@ def _inserter(connection: AsyncConnection[Any], person: Person) -> Step:
     return insert
 
 
-async def _rate(steps: Sequence[Step]) -> float:
+async def rate(steps: Sequence[Step]) -> float:
     """Steps a second that all connections end together."""
     deadline = time.perf_counter() + RUN_S
 

@@ -7,7 +7,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, Literal
@@ -21,14 +21,15 @@ from netra.processes import Program
 STARTS_WITHIN_S: Final = 60.0
 GARBAGE_S: Final = 1.0
 
-Kind = Literal["netra", "plain", "raw", "joined"]
+Kind = Literal["netra", "plain", "core", "raw", "joined"]
+Peer = Literal["websockets", "socketio", "chainlit"]
 By = Literal["uvicorn", "daphne"]
 
 
 class Server:
     """One running web process."""
 
-    def __init__(self, kind: Kind, process: "subprocess.Popen[bytes]", port: int) -> None:
+    def __init__(self, kind: Kind | Peer, process: "subprocess.Popen[bytes]", port: int) -> None:
         self.kind = kind
         self.pid = process.pid
         self.port = port
@@ -51,6 +52,19 @@ def web(kind: Kind, *, core: int | None = None, by: By = "uvicorn") -> Iterator[
 
 
 @contextmanager
+def peer(
+    kind: Peer, argv: Sequence[str], *, core: int | None = None, path: str = "/"
+) -> Iterator[Server]:
+    """Run a server that is none of ours, `{port}` in its command, once it answers at `path`."""
+    port = _free_port()
+    command = tuple(word.format(port=port) for word in argv)
+    with _running(Program(name=kind, argv=command, log=_log(kind)), core) as process:
+        server = Server(kind, process, port)
+        _wait_until(server, path)
+        yield server
+
+
+@contextmanager
 def starting() -> Iterator[int]:
     """Run `manage.py web` itself for a block that begins when it is spawned; gives its port."""
     port = _free_port()
@@ -60,12 +74,12 @@ def starting() -> Iterator[int]:
 
 
 @contextmanager
-def worker(web: Server) -> Iterator[None]:
-    """Run Netra's worker for a block that begins when the web process has seen it."""
+def worker(web: Server) -> Iterator[int]:
+    """Run Netra's worker for a block that begins when the web process has seen it; gives its id."""
     argv = (sys.executable, str(settings.BASE_DIR / "manage.py"), "worker")
-    with _running(Program(name="worker", argv=argv, log=_log("worker")), None):
+    with _running(Program(name="worker", argv=argv, log=_log("worker")), None) as process:
         _wait_until(web, "/health/ready")
-        yield
+        yield process.pid
 
 
 @contextmanager

@@ -6,10 +6,10 @@ from datetime import UTC, datetime
 from typing import Final
 
 import redis.asyncio
-from channels.layers import get_channel_layer
 from django.conf import settings
 from django.db import transaction
 
+from bench.rivals.layers import Layer, layer_of
 from bench.rivals.plain import GROUP
 from chat.database import in_database
 from chat.delivery import bell, log
@@ -72,10 +72,9 @@ def bell_source(thread: Thread) -> Source:
     return ring
 
 
-def plain_source() -> Source:
+def plain_source(kind: Layer = "plain") -> Source:
     """The same frames, sent to the plain consumers' group."""
-    layer = get_channel_layer()
-    assert layer is not None
+    layer = layer_of(kind)
     thread_id = ThreadID.new()
     data = encode_data(_data(thread_id))
     seq = 0

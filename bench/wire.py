@@ -13,6 +13,7 @@ TEXT: Final = 0x1
 CLOSE: Final = 0x8
 PING: Final = 0x9
 PONG: Final = 0xA
+PATH: Final = "/ws/chat/"
 OPENS_WITHIN_S: Final = 30.0
 SMALL_BYTES: Final = 64 * 1024
 
@@ -36,11 +37,11 @@ class Socket(asyncio.Protocol):
         self._waiting: asyncio.Queue[bytes | None] = asyncio.Queue()
 
     @staticmethod
-    async def open(port: int, *, cookie: str = "") -> "Socket":
-        """A socket at `port` of this machine, after the handshake."""
+    async def open(port: int, *, cookie: str = "", path: str = PATH) -> "Socket":
+        """A socket at `port` of this machine, whose handshake is on its way."""
         key = base64.b64encode(secrets.token_bytes(16)).decode()
         lines = [
-            "GET /ws/chat/ HTTP/1.1",
+            f"GET {path} HTTP/1.1",
             f"Host: 127.0.0.1:{port}",
             f"Origin: https://127.0.0.1:{port}",
             "Upgrade: websocket",
@@ -95,11 +96,17 @@ class Socket(asyncio.Protocol):
         self._rest = data[at:]
 
     def send(self, **frame: object) -> None:
-        self._write(TEXT, msgspec.json.encode(frame, enc_hook=str))
+        self.send_text(msgspec.json.encode(frame, enc_hook=str))
+
+    def send_text(self, text: bytes) -> None:
+        self._write(TEXT, text)
 
     async def until(self, kind: str, *, within_s: float = OPENS_WITHIN_S) -> bytes:
         """The next frame of that type, of those kept; raises SocketClosed or TimeoutError."""
-        opening = b'{"type":"%s"' % kind.encode()
+        return await self.until_text(b'{"type":"%s"' % kind.encode(), within_s=within_s)
+
+    async def until_text(self, opening: bytes, *, within_s: float = OPENS_WITHIN_S) -> bytes:
+        """The next frame that begins so; raises SocketClosed or TimeoutError."""
         async with asyncio.timeout(within_s):
             while True:
                 frame = await self._waiting.get()

@@ -1,7 +1,9 @@
 """Counted usage: one row an account, limit and period, moved only by conditional statements."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from django.db import connection
 from django.db.models import F, QuerySet
@@ -12,31 +14,44 @@ from billing.models import Reservation, UsageCounter
 _GROW = """
 INSERT INTO billing_usagecounter AS counter
     (user_id, feature, period_start, used, reserved, "limit")
-SELECT %(user)s, %(feature)s, %(period_start)s, %(used)s, %(reserved)s, %(limit)s::bigint
-FROM asked WHERE %(limit)s::bigint IS NULL OR %(used)s + %(reserved)s <= %(limit)s::bigint
+SELECT %(user)s, feature, period_start, used, reserved, "limit"
+FROM wanted WHERE "limit" IS NULL OR used + reserved <= "limit" ORDER BY n
 ON CONFLICT (user_id, feature, period_start) DO UPDATE SET
     used = counter.used + excluded.used,
     reserved = counter.reserved + excluded.reserved,
     "limit" = excluded."limit"
 WHERE excluded."limit" IS NULL
     OR counter.used + counter.reserved + excluded.used + excluded.reserved <= excluded."limit"
-RETURNING id
+RETURNING feature
 """
-_GROW_ALONE = "WITH asked AS (SELECT 1)" + _GROW
-# One round trip for a new reservation and its count; a key that is taken grows nothing. Waits for
-# whoever is inserting the same key.
+_GROW_ALONE = (
+    """
+WITH wanted (feature, period_start, used, reserved, "limit", n) AS (
+    SELECT %(feature)s, %(period_start)s::timestamptz, %(used)s::bigint, %(reserved)s::bigint,
+        %(limit)s::bigint, 1
+)"""
+    + _GROW
+)
+# One round trip for new reservations and their counts, those of one account in the order of its
+# limits; a key that is taken grows nothing. Waits for whoever is inserting the same key.
 _CLAIM = """
-WITH asked AS (
+WITH given (n, key, feature, period_start, used, reserved, "limit", state) AS (VALUES <rows>),
+asked AS (
     INSERT INTO billing_reservation
         (key, user_id, feature, period_start, amount, state, lapses_at, created_at)
-    VALUES (
-        %(key)s, %(user)s, %(feature)s, %(period_start)s, %(used)s + %(reserved)s, %(state)s,
-        %(lapses_at)s, %(now)s
-    )
-    ON CONFLICT (key) DO NOTHING RETURNING id
+    SELECT key, %(user)s, feature, period_start, used + reserved, state, %(lapses_at)s, %(now)s
+    FROM given ORDER BY n
+    ON CONFLICT (key) DO NOTHING RETURNING id, key
+), wanted AS (
+    SELECT given.* FROM given JOIN asked USING (key)
 ), grown AS (<grow>)
-SELECT (SELECT id FROM asked), EXISTS (SELECT FROM grown)
+SELECT asked.id, grown.feature IS NOT NULL
+FROM given LEFT JOIN asked USING (key) LEFT JOIN grown USING (feature) ORDER BY n
 """.replace("<grow>", _GROW)
+_GIVEN = (
+    "({0}, %(key{0})s, %(feature{0})s, %(period_start{0})s::timestamptz, %(used{0})s::bigint,"
+    " %(reserved{0})s::bigint, %(limit{0})s::bigint, %(state{0})s)"
+)
 # SKIP LOCKED: a reservation that is being renewed or settled this moment has not lapsed, and
 # waiting for it while its counter is locked would be a deadlock.
 _RECLAIM = """
@@ -81,19 +96,6 @@ class Counter:
             period_start=reservation.period_start,
         )
 
-    def claim(self, reservation: Reservation, growth: Growth) -> tuple[bool, bool]:
-        """Insert the reservation and count it: whether its key was free, whether there was room."""
-        values: dict[str, _Value] = {
-            "key": reservation.key,
-            "state": reservation.state,
-            "lapses_at": reservation.lapses_at,
-            "now": reservation.created_at,
-        }
-        with connection.cursor() as cursor:
-            cursor.execute(_CLAIM, {**self._values(growth), **values})
-            reservation.pk, grown = cursor.fetchone()
-        return reservation.pk is not None, grown
-
     def grow(self, growth: Growth, *, now: datetime) -> bool:
         """Count more where the limit leaves room, taking lapsed places back when it does not."""
         return self._run(_GROW_ALONE, self._values(growth)) or self.regain(growth, now=now)
@@ -131,3 +133,38 @@ class Counter:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             return bool(cursor.rowcount)
+
+
+def claim(claims: Sequence[tuple[Reservation, Growth]]) -> list[tuple[bool, bool]]:
+    """Insert one account's new reservations and count them, each of another limit.
+
+    Gives of each whether its key was free, and whether there was room.
+    """
+    first, _ = claims[0]
+    values: dict[str, _Value] = {
+        "user": first.user_id,
+        "lapses_at": first.lapses_at,
+        "now": first.created_at,
+    }
+    for n, (one, growth) in enumerate(claims):
+        values |= {
+            f"key{n}": one.key,
+            f"feature{n}": one.feature,
+            f"period_start{n}": one.period_start,
+            f"used{n}": growth.used,
+            f"reserved{n}": growth.reserved,
+            f"limit{n}": growth.limit,
+            f"state{n}": one.state,
+        }
+    with connection.cursor() as cursor:
+        cursor.execute(_claim_of(len(claims)), values)
+        rows = cursor.fetchall()
+    for (one, _), (pk, _) in zip(claims, rows, strict=True):
+        one.pk = pk
+    return [(pk is not None, grown) for pk, grown in rows]
+
+
+@cache
+def _claim_of(count: int) -> str:
+    # Values, and no arrays: to write seven of them costs more than the rest of the statement.
+    return _CLAIM.replace("<rows>", ", ".join(_GIVEN.format(n) for n in range(count)))

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
-from django.db import connection
-
 from billing.catalogue import WARN_AT_PERCENT
 from billing.models import Grant, UsageCounter
 from billing.periods import Window, period_at
 from billing.tiers import Tier
+from netra import replica
 
 Rows = list[tuple[Any, ...]]
 
@@ -193,7 +192,7 @@ def waiting_for_approval(at: datetime) -> int:
 
 
 def _rows(statement: str, **values: Any) -> Rows:
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(statement, values)
         rows: Rows = cursor.fetchall()
         return rows

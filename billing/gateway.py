@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Annotated, Final
 
 import msgspec
 import stripe
@@ -29,6 +29,7 @@ SUBSCRIPTIONS_MAX: Final = 100
 # How old a signature may be; what is younger and comes again finds its event in the inbox.
 TOLERANCE_S: Final = 300
 PROBLEM_CHARACTERS_MAX: Final = 300
+SECONDS_MAX: Final = 253_402_300_799  # the year 9999
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -168,7 +169,7 @@ class _Data(msgspec.Struct):
 class _Event(msgspec.Struct):
     id: str
     type: str
-    created: int
+    created: Annotated[int, msgspec.Meta(ge=0, le=SECONDS_MAX)]
     data: _Data
 
 
@@ -182,7 +183,7 @@ def read_news(body: bytes, *, signature: str) -> News:
         raise WebhookRefused("the signature does not hold")
     try:
         event = msgspec.json.decode(body, type=_Event)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise WebhookRefused("the body is no event") from error
     thing = event.data.object
     return News(

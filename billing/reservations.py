@@ -1,8 +1,11 @@
 """How a reservation is taken, held, settled and given back, inside one transaction."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from billing import counters
 from billing.catalogue import WINDOWS
 from billing.counters import Counter, Growth
 from billing.entitlements import Entitlements
@@ -19,6 +22,19 @@ LAPSES_AFTER = timedelta(seconds=45)
 # More than any limit that is counted, far less than a bigint.
 AMOUNT_MAX = 1_000_000_000
 OPEN = (Reservation.State.HELD, Reservation.State.LAPSED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """What something takes of one limit, under a key of its own.
+
+    `is_used`: at once, as by `consume`, and not held until it is settled.
+    """
+
+    feature: str
+    key: str
+    amount: int = 1
+    is_used: bool = False
 
 
 def new(*, user: "User", feature: str, amount: int, key: str, now: datetime) -> Reservation:
@@ -54,18 +70,31 @@ def locked(key: str) -> Reservation:
 
 def take(wanted: Reservation, entitled: Entitlements) -> Reservation:
     """Take it where there is room, or answer as before where its key was used; LimitReached."""
-    now = wanted.created_at
-    held = wanted.state == Reservation.State.HELD
-    used, reserved = (0, wanted.amount) if held else (wanted.amount, 0)
-    growth = Growth(used=used, reserved=reserved, limit=entitled.limits[wanted.feature])
-    counter = Counter.of(wanted)
-    key_was_free, grown = counter.claim(wanted, growth)
-    if not key_was_free:
-        return _earlier(wanted, now)
-    if grown or counter.regain(growth, now=now):
-        return wanted
-    Reservation.objects.filter(pk=wanted.pk).delete()
-    raise _limit_reached(wanted, entitled, growth=wanted.amount, now=now)
+    [answer] = take_each([wanted], entitled)
+    if isinstance(answer, LimitReached):
+        raise answer
+    return answer
+
+
+def take_each(
+    wanted: Sequence[Reservation], entitled: Entitlements
+) -> list[Reservation | LimitReached]:
+    """The same of several limits of one account, each for itself: a refusal is an answer here."""
+    growths = [_growth(one, entitled) for one in wanted]
+    claimed = counters.claim(list(zip(wanted, growths, strict=True)))
+    answers: list[Reservation | LimitReached] = []
+    for one, growth, (key_was_free, grown) in zip(wanted, growths, claimed, strict=True):
+        try:
+            if not key_was_free:
+                answers.append(_earlier(one, one.created_at))
+                continue
+            if not grown:
+                _regain(one, entitled, growth)
+        except LimitReached as refusal:
+            answers.append(refusal)
+        else:
+            answers.append(one)
+    return answers
 
 
 def hold(held: Reservation, now: datetime) -> None:
@@ -95,6 +124,20 @@ def release(held: Reservation) -> None:
     if held.state == Reservation.State.HELD:
         Counter.of(held).settle(used=0, reserved=held.amount)
     _close(held, Reservation.State.RELEASED)
+
+
+def _growth(wanted: Reservation, entitled: Entitlements) -> Growth:
+    held = wanted.state == Reservation.State.HELD
+    used, reserved = (0, wanted.amount) if held else (wanted.amount, 0)
+    return Growth(used=used, reserved=reserved, limit=entitled.limits[wanted.feature])
+
+
+def _regain(wanted: Reservation, entitled: Entitlements, growth: Growth) -> None:
+    """Take lapsed places back for one that found no room, or undo it; LimitReached."""
+    now = wanted.created_at
+    if not Counter.of(wanted).regain(growth, now=now):
+        Reservation.objects.filter(pk=wanted.pk).delete()
+        raise _limit_reached(wanted, entitled, growth=wanted.amount, now=now)
 
 
 def _earlier(wanted: Reservation, now: datetime) -> Reservation:

@@ -22,6 +22,7 @@ from billing.errors import BillingError, PaymentRefusal, PaymentRefused, Provide
 from billing.models import Customer, Price
 from billing.periods import Window, period_at
 from billing.trials import DAY, REMINDER_DAYS, TrialEnding
+from netra.replica import read_history
 from netra.words import grouped
 
 if TYPE_CHECKING:
@@ -84,11 +85,8 @@ def plan(request: HttpRequest, *, models_used: ModelsUsed) -> HttpResponse:
     now = timezone.now()
     mine = selectors.plan_of(_user(request))
     today = now.astimezone(UTC).date()
-    models = [
-        used
-        for used in models_used(_user(request).pk, since=today.replace(day=1), until=today)
-        if used.usage.requests
-    ]
+    month = read_history(models_used, _user(request).pk, since=today.replace(day=1), until=today)
+    models = [used for used in month if used.usage.requests]
     context = {
         "plan": mine,
         "now": now,

@@ -6,7 +6,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from accounts.models import User
-from chat import turns
+from chat import questions, turns
 from chat.delivery import log
 from chat.errors import AlreadyDecided, RunNotFound
 from chat.models import Run, ToolCall, public_id
@@ -99,3 +99,4 @@ def _resolve(run: Run, call: ToolCall, decision: Decision, args: dict[str, Any] 
     if run.state == RunState.WAITING:
         # Without a place it goes on when another run of the user ends.
         turns.begin(run)
+    questions.publish_thread_row(thread=run.thread_id, user_id=run.user.public_id)

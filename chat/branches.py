@@ -11,6 +11,7 @@ from chat.protocol.events import BranchSelected, MessageEdited
 from chat.questions import Question
 from chat.runs.lifecycle import TERMINAL, RunState
 from chat.services import Posted, digest_of
+from netra import traces
 from netra.ids import MessageID, RunID
 
 
@@ -32,7 +33,7 @@ def edit(
     billing's LimitReached.
     """
     try:
-        with transaction.atomic():
+        with traces.span("store"), transaction.atomic():
             return _edit(user, client_id, message_id, text, model)
     except IntegrityError as error:
         # Another connection stored the same client_id between our look and our insert.
@@ -48,7 +49,7 @@ def answer_again(*, user: User, client_id: str, run_id: str, model: str | None =
     Raises RunNotFound, ModelNotFound, NotEnded, AddressUnverified, QueueFull, and billing's
     LimitReached.
     """
-    with transaction.atomic():
+    with traces.span("store"), transaction.atomic():
         # Its row is held, so that of two such frames the second finds what the first has made.
         first = _mine(user, run_id, hold=True)
         made = Run.objects.filter(user=user, client_id=client_id).select_related("thread").first()
@@ -64,16 +65,12 @@ def answer_again(*, user: User, client_id: str, run_id: str, model: str | None =
 
 
 def switch(*, user: User, run_id: str | None, message_id: str | None) -> Shown:
-    """Show the branch through this answer, or this question, that was added to last.
+    """Show the branch through this answer, or this message, that was added to last.
 
     Raises RunNotFound and MessageNotFound.
     """
     with transaction.atomic():
-        if run_id is not None:
-            runs = [_mine(user, run_id).pk]
-        else:
-            question = _question(user, message_id or "")
-            runs = list(question.answers.values_list("pk", flat=True))
+        runs = [_mine(user, run_id).pk] if run_id is not None else _runs_of(user, message_id or "")
         end = Run.objects.select_related("thread", "question").get(pk=paths.newest_end(runs))
         thread = questions.locked(end.thread_id)
         if thread.tip_id == end.pk:
@@ -104,15 +101,14 @@ def _edit(user: User, client_id: str, message_id: str, text: str, model: str | N
         text=text,
         client_id=client_id,
         digest=digest,
-        after=message.after,
+        after=message.after_id,
         files=list(File.objects.filter(message=first).order_by("pk")),
-        version_of=first,
+        version_of=first.pk,
         trigger="edit",
     )
-    new, run = questions.ask(user=user, thread=thread, question=question)
-    questions.show(thread, run)
-    questions.publish_asked(thread, user_id=user.public_id, at=new.created_at)
-    return _posted(new, run, duplicate=False)
+    asked = questions.ask(user=user, thread=thread, question=question)
+    questions.publish_asked(thread, user_id=user.public_id, at=asked.at)
+    return services.posted_now(thread, asked)
 
 
 def _waiting_run(message: Message) -> Run | None:
@@ -140,7 +136,7 @@ def _edit_in_place(message: Message, run: Run, client_id: str, text: str) -> Pos
 
 def _answer_again(user: User, thread: Thread, first: Run, client_id: str) -> Shown:
     new_id = new_run_id()
-    entitled = questions.use_limits(user, run_id=new_id, message_id=f"again/{new_id}")
+    entitled, _ = questions.use_limits(user, run_id=new_id, message_id=f"again/{new_id}")
     run = Run.objects.create(
         public_id=new_id,
         thread=thread,
@@ -184,6 +180,18 @@ def _mine(user: User, run_id: str, *, hold: bool = False) -> Run:
     if run is None:
         raise RunNotFound
     return run
+
+
+def _runs_of(user: User, message_id: str) -> list[int]:
+    """The run that wrote an answer, or all that answer a question."""
+    known = public_id(MessageID, message_id)
+    mine = Message.objects.filter(public_id=known, thread__user=user, thread__purge_at=None)
+    message = mine.first() if known else None
+    if message is None:
+        raise MessageNotFound
+    if message.run_id is not None:
+        return [message.run_id]
+    return list(message.answers.values_list("pk", flat=True))
 
 
 def _question(user: User, message_id: str) -> Message:

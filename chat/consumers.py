@@ -14,18 +14,17 @@ from django.db import Error as DatabaseError
 from psycopg_pool import PoolTimeout
 
 from accounts import tokens
-from chat.connection import places
+from chat.connection import admission, places
 from chat.connection.account_news import AccountNews
-from chat.connection.admission import Asked, check, entitlements_view, limits, may_knock
 from chat.connection.census import Census
 from chat.connection.door import Door
 from chat.connection.exchange import Exchange
 from chat.connection.heartbeat import HEARTBEAT_S, Heartbeat
-from chat.connection.inbound import Frame, Inbound
+from chat.connection.inbound import Frame, Inbound, take_each
 from chat.connection.message_queue import MessagePriority
 from chat.connection.node import Node
 from chat.connection.outbound import Outbound
-from chat.connection.places import Admitted
+from chat.connection.places import Guest
 from chat.connection.registry import ConnectionRegistry
 from chat.connection.state_machine import ConnectionState
 from chat.connection.subscriber import Subscriber
@@ -94,7 +93,7 @@ class ChatConsumer(AsyncConsumer):
         self.place = ""
         self.subscriber = Subscriber(self.connection_id, self.hub, self.outbound, self._spawn)
         self.exchange: Exchange | None = None
-        self.admitted: Admitted | None = None
+        self.admitted: Guest | None = None
         self.closing = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._throttle = Throttle(time.monotonic())
@@ -105,15 +104,16 @@ class ChatConsumer(AsyncConsumer):
         OPEN.add(self)
         CENSUS.begin(self.hub.spawn)
         NODE.begin(self.hub)
+        self.base_send = send
         try:
-            # Not called for a client that vanishes in mid-send, disconnect() cleans nothing up.
-            await super().__call__(scope, receive, send)
+            await take_each(receive, self.dispatch)
         except asyncio.CancelledError:
             if not self._given_up or self._main is None:
                 raise
             # Or the limits of the clean-up would take the cancellation for theirs.
             self._main.uncancel()
         finally:
+            # Not called for a client that vanishes in mid-send, disconnect() cleans nothing up.
             await self._clean_up()
 
     async def dispatch(self, message: dict[str, Any]) -> None:
@@ -121,7 +121,7 @@ class ChatConsumer(AsyncConsumer):
         await getattr(self, get_handler_name(message))(message)
 
     async def websocket_connect(self, _message: dict[str, Any]) -> None:
-        offered = SUBPROTOCOL in self.scope["subprotocols"]
+        offered = SUBPROTOCOL in self.asgi["subprotocols"]
         # Accept first: a browser sees nothing but 1006 of a socket that is refused before.
         await self._send_event(
             {"type": "websocket.accept", "subprotocol": SUBPROTOCOL if offered else None}
@@ -130,7 +130,7 @@ class ChatConsumer(AsyncConsumer):
         if NODE.draining:
             await self.close(CloseCode.DRAIN, "the server restarts")
             return
-        if not may_knock(self.asgi):
+        if not admission.may_knock(self.asgi):
             await self.close(CloseCode.FORBIDDEN, "the origin is not this host")
             return
         if not offered:
@@ -218,14 +218,14 @@ class ChatConsumer(AsyncConsumer):
         # Known before it is held: whoever is cancelled with the answer on its way, or whose answer
         # was lost after the commit, gives it back all the same.
         self.place = places.key_of(NODE.name, self.connection_id)
-        admitted = await DOOR.admit(Asked(scope=self.asgi, place=self.place))
+        admitted = await DOOR.admit(admission.Asked(scope=self.asgi, place=self.place))
         user = admitted.user
         user_id = UserID(user.public_id)
         self.machine.identify(user_id)
         self.machine.transition_to(ConnectionState.AUTHENTICATED)
-        self.admitted = admitted
+        self.admitted = guest = admitted.guest
         self.place = admitted.place
-        self.exchange = Exchange(admitted, self.connection_id, self.outbound, self.subscriber)
+        self.exchange = Exchange(guest, self.connection_id, self.outbound, self.subscriber)
         self._news = AccountNews(user, self.outbound, self._spawn)
         await self.hub.start()
         await self.hub.follow(user_id, self)
@@ -235,8 +235,8 @@ class ChatConsumer(AsyncConsumer):
         self._put(
             Ready(
                 user=WhoIAm(user_id=user_id, email=user.email),
-                entitlements=entitlements_view(admitted.entitlements),
-                limits=limits(),
+                entitlements=admission.entitlements_view(admitted.entitlements),
+                limits=admission.limits(),
                 services=services,
                 active_runs=admitted.active_runs,
             )
@@ -247,6 +247,7 @@ class ChatConsumer(AsyncConsumer):
         )
         self._heartbeat.start()
         self._news.expect(admitted.entitlements)
+        admission.forget_handshake(self.asgi)
 
     async def _answer(self, frame: AnyClientFrame) -> None:
         assert self.exchange is not None, "frames wait until set-up is done"
@@ -304,7 +305,7 @@ class ChatConsumer(AsyncConsumer):
         if self.admitted is None:
             return
         try:
-            await in_database(check, self.asgi, self.admitted)
+            await in_database(admission.check, self.asgi, self.admitted)
         except NotAdmitted as refused:
             await self.close(refused.code, refused.reason)
         except (DatabaseError, PoolTimeout):

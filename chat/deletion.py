@@ -63,6 +63,6 @@ def _held(user: User, thread_id: str) -> Thread:
     known = public_id(ThreadID, thread_id)
     mine = Thread.objects.select_for_update(no_key=True).filter(public_id=known, user=user)
     thread = mine.first() if known else None
-    if thread is None or (thread.purge_at is not None and thread.purge_at <= timezone.now()):
+    if thread is None or thread.is_gone:
         raise ThreadNotFound
     return thread

@@ -16,6 +16,7 @@ from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_POST
 
+from chat.connection.admission import key_of
 from chat.consumers import NODE, ChatConsumer
 from chat.delivery import bell, hub
 from chat.delivery.bell import CarriedFrames, FramesTaken
@@ -43,8 +44,9 @@ _FAILED: Final = 1011
 class HttpSocket:
     """One socket: an ASGI connection for the consumer, and messages of an event stream."""
 
-    def __init__(self, scope: dict[str, Any], *, session_key: str) -> None:
-        self.session_key = session_key
+    def __init__(self, scope: dict[str, Any], *, key: str) -> None:
+        # Of the session or token that opened it, and alone may send on it.
+        self.key = key
         self._scope = scope
         self._consumer = ChatConsumer()
         self._inbox: asyncio.Queue[dict[str, Any]] = asyncio.Queue()
@@ -128,7 +130,8 @@ class HttpSocket:
 def open_socket(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     """Open a connection; its frames are the messages of the answer, `close` is the last one."""
     assert isinstance(request, ASGIRequest), "Netra is served by ASGI alone"
-    socket = HttpSocket(_scope_of(request), session_key=request.session.session_key or "")
+    scope = _scope_of(request)
+    socket = HttpSocket(scope, key=key_of(scope))
     headers = {
         "Content-Type": "text/event-stream",
         "Cache-Control": "no-store",
@@ -140,7 +143,8 @@ def open_socket(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
 
 @require_POST
 async def send_frames(request: HttpRequest, connection_id: str) -> HttpResponse:
-    """Take frames, one a line, for a connection that this session opened in any process."""
+    """Take frames, one a line, for a connection of this session, or token, in any process."""
+    assert isinstance(request, ASGIRequest), "Netra is served by ASGI alone"
     try:
         lines = request.body.decode().split("\n")
     except (RequestDataTooBig, UnicodeDecodeError):
@@ -149,20 +153,24 @@ async def send_frames(request: HttpRequest, connection_id: str) -> HttpResponse:
         return _problem(
             HTTPStatus.BAD_REQUEST, "invalid_frames", "Send frames as text, one a line."
         )
-    key = request.session.session_key or ""
-    here = OPEN.get(ConnectionID(connection_id)) if _is_id(connection_id) else None
-    if here is not None:
-        taken = here.session_key == key and here.take(lines)
-    else:
-        taken = _is_id(connection_id) and await _carry(connection_id, key, lines)
-    if not taken:
+    if not await _hand_over(connection_id, key_of(_scope_of(request)), lines):
         return _problem(
             HTTPStatus.GONE, "connection_gone", "This connection is over. Open another."
         )
     return HttpResponse(status=HTTPStatus.NO_CONTENT)
 
 
-async def _carry(connection_id: str, session_key: str, frames: list[str]) -> bool:
+async def _hand_over(connection_id: str, key: str, frames: list[str]) -> bool:
+    # Nobody without a session or a token has a connection.
+    if not key or not _is_id(connection_id):
+        return False
+    here = OPEN.get(ConnectionID(connection_id))
+    if here is None:
+        return await _carry(connection_id, key, frames)
+    return here.key == key and here.take(frames)
+
+
+async def _carry(connection_id: str, key: str, frames: list[str]) -> bool:
     """Hand frames to the process that has the connection; False where none says it took them."""
     own = hub.current()
     await own.start()
@@ -175,7 +183,7 @@ async def _carry(connection_id: str, session_key: str, frames: list[str]) -> boo
     bell.ring(
         CarriedFrames(
             connection_id=connection_id,
-            session_key=session_key,
+            session_key=key,
             frames=frames,
             carry_id=carry_id,
             node=NODE.name,
@@ -194,7 +202,7 @@ def _take_carried(ring: CarriedFrames) -> None:
     socket = OPEN.get(ConnectionID(ring.connection_id))
     if socket is None:
         return
-    taken = socket.session_key == ring.session_key and socket.take(ring.frames)
+    taken = socket.key == ring.session_key and socket.take(ring.frames)
     bell.ring(FramesTaken(node=ring.node, carry_id=ring.carry_id, taken=taken))
 
 

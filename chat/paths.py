@@ -2,14 +2,16 @@
 
 from typing import Final, NamedTuple
 
-from django.db import connection
 from django.db.models import QuerySet
 
 from chat.models import Run
 from chat.runs.lifecycle import UNFINISHED
+from netra import replica
 
 # Of a longer branch only the newest turns are looked at; a snapshot and a prompt want far fewer.
 TURNS_MAX: Final = 2000
+# As many as may wait in a thread, with those between them that were taken off.
+WAITING_TURNS_MAX: Final = 200
 _UPWARDS: Final = """
 WITH RECURSIVE path (run, question, after, depth) AS (
     SELECT run.id, run.question_id, question.after_id, 1
@@ -44,14 +46,14 @@ class Turn(NamedTuple):
 
 def path_to(run: int, *, limit: int = TURNS_MAX) -> list[Turn]:
     """The turns of the branch that ends in this run, the newest first."""
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(_UPWARDS, {"run": run, "limit": limit})
         return [Turn(*row) for row in cursor.fetchall()]
 
 
 def newest_end(runs: list[int]) -> int:
     """Where that branch through any of these runs, one at least, ends which was added to last."""
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(_DOWNWARDS, {"runs": runs})
         end: int = cursor.fetchone()[0]
         return end

@@ -9,6 +9,7 @@ from typing import Final
 
 from django.db import transaction
 from django.db.models import F
+from django.utils import timezone
 from msgspec import Struct
 from msgspec.structs import replace
 
@@ -16,11 +17,13 @@ from accounts.models import User
 from accounts.selectors import must_verify_email
 from billing import services as billing
 from billing.entitlements import Entitlements
+from billing.errors import LimitReached
 from billing.selectors import entitlements_of
-from chat import selectors, turns
+from billing.services import Need
+from chat import question_rows, selectors, turns
 from chat.delivery import bell, log
 from chat.errors import AddressUnverified, QueueFull, ThreadNotFound
-from chat.models import File, Message, Role, Run, Thread, new_message_id, new_run_id
+from chat.models import File, Run, Thread, new_message_id, new_run_id
 from chat.protocol.events import (
     EventData,
     MessageCreated,
@@ -31,6 +34,7 @@ from chat.protocol.events import (
     timestamp,
 )
 from chat.protocol.frames import ThreadRow, Threads, encode
+from chat.question_rows import QuestionRows, StoredQuestion
 from chat.runs.lifecycle import UNFINISHED, RunState
 
 QUEUED_RUNS_MAX: Final = 50
@@ -45,12 +49,16 @@ class Question(Struct, frozen=True, kw_only=True):
     text: str
     client_id: str
     digest: str
-    after: Run | None
+    # The key of a run.
+    after: int | None
     files: Sequence[File] = ()
-    version_of: Message | None = None
+    # The key of a message.
+    version_of: int | None = None
     trigger: Trigger = "send"
     # Whether it goes before all that wait in the thread.
     is_urgent: bool = False
+    # Whether the branch is shown from now on that it ends.
+    is_shown: bool = True
 
 
 def locked(thread: int) -> Thread:
@@ -58,43 +66,45 @@ def locked(thread: int) -> Thread:
 
     Raises ThreadNotFound.
     """
-    # Without its tip: a join is not read again after the wait, and a tip that has changed meanwhile
-    # would be none.
-    found = Thread.objects.select_for_update(no_key=True).filter(pk=thread, purge_at=None).first()
+    found = question_rows.locked_thread(key=thread)
     if found is None:
         # Deleted since it was looked for.
         raise ThreadNotFound
     return found
 
 
-def ask(*, user: User, thread: Thread, question: Question) -> tuple[Message, Run]:
-    """Store a question with its run; raises QueueFull, and billing's LimitReached."""
+def ask(*, user: User, thread: Thread, question: Question) -> StoredQuestion:
+    """Store a question with its run, and its thread where that is not stored yet.
+
+    Raises QueueFull, and billing's LimitReached.
+    """
     message_id, run_id = new_message_id(), new_run_id()
-    stored = _append_question(thread, message_id, question)
-    entitled = use_limits(user, run_id=run_id, message_id=message_id)
-    message = Message.objects.create(
-        public_id=message_id,
-        thread=thread,
-        user=user,
-        role=Role.USER,
+    after_id, is_busy = None, False
+    if thread.pk is not None:
+        after_id, is_busy = question_rows.surroundings(thread=thread.pk, after=question.after)
+    entitled, begins = use_limits(user, run_id=run_id, message_id=message_id, may_begin=not is_busy)
+    rows = QuestionRows(
+        message_id=message_id,
+        run_id=run_id,
         text=question.text,
-        seq=stored.seq,
+        client_id=question.client_id,
+        digest=question.digest,
         after=question.after,
         version_of=question.version_of,
-        client_id=question.client_id,
-        request_digest=question.digest,
-        created_at=stored.ts,
-    )
-    run = Run.objects.create(
-        public_id=run_id,
-        thread=thread,
-        user=user,
-        question=message,
         trigger=question.trigger,
         precedence=int(question.is_urgent),
+        is_shown=question.is_shown,
+        priority=entitled.tier.rank if begins else None,
     )
-    begin_answer(run, entitled=entitled)
-    return message, run
+    event = NewEvent(data=_created(message_id, question, after_id))
+    stored, logged = question_rows.store(
+        user=user, thread=thread, rows=rows, event=event, ts=timezone.now()
+    )
+    log.publish(thread.public_id, [logged])
+    if not begins:
+        run = Run.objects.select_related("thread", "user", "question").get(pk=stored.run)
+        begin_answer(run, entitled=entitled)
+    return stored
 
 
 def begin_answer(run: Run, *, entitled: Entitlements) -> None:
@@ -103,7 +113,7 @@ def begin_answer(run: Run, *, entitled: Entitlements) -> None:
     ahead = others.exclude(pk=run.pk)
     if ahead.count() > QUEUED_RUNS_MAX:
         raise QueueFull
-    position = ahead.filter(turns.ahead_of(run.pk, run.precedence)).count()
+    position = ahead.filter(turns.ahead_of(run.pk, run.precedence) | turns.begun()).count()
     if position == 0 and turns.begin(run, entitled=entitled):
         return
     # Of the thread, or else of all that the user has waiting.
@@ -112,13 +122,26 @@ def begin_answer(run: Run, *, entitled: Entitlements) -> None:
     append(run.thread, queued, run_id=run.public_id)
 
 
-def use_limits(user: User, *, run_id: str, message_id: str) -> Entitlements:
-    """Hold a run and count a message; after the thread's row, as in every writer."""
+def use_limits(
+    user: User, *, run_id: str, message_id: str, may_begin: bool = False
+) -> tuple[Entitlements, bool]:
+    """Hold a run and count a message; after the thread's row, as in every writer.
+
+    Of a run that may begin also a place, if there is one: whether it has it comes second.
+    """
     entitled = entitlements_of(user)
     # In billing's order of limits.
-    billing.reserve(user=user, feature=RUN_FEATURE, amount=1, key=run_id, entitled=entitled)
-    billing.consume(user=user, feature=MESSAGE_FEATURE, amount=1, key=message_id, entitled=entitled)
-    return entitled
+    needs = [
+        Need(feature=RUN_FEATURE, key=run_id),
+        Need(feature=MESSAGE_FEATURE, key=message_id, is_used=True),
+    ]
+    if may_begin:
+        needs.append(Need(feature=turns.SLOT_FEATURE, key=turns.first_slot_key(run_id)))
+    answers = billing.reserve_each(user=user, needs=needs, entitled=entitled)
+    for answer in answers[:2]:
+        if isinstance(answer, LimitReached):
+            raise answer
+    return entitled, may_begin and not isinstance(answers[2], LimitReached)
 
 
 def require_verified(user: User) -> None:
@@ -158,16 +181,15 @@ def publish_asked(thread: Thread, *, user_id: str, at: datetime) -> None:
     _publish_row(user_id, replace(row, updated_at=timestamp(at), unread=False))
 
 
-def _append_question(thread: Thread, message_id: str, question: Question) -> StoredEvent:
-    created = MessageCreated(
+def _created(message_id: str, question: Question, after_id: str | None) -> MessageCreated:
+    return MessageCreated(
         message_id=message_id,
         role="user",
         text=question.text,
         client_id=question.client_id,
         files=tuple(selectors.file_ref(file) for file in question.files),
-        after_run_id=question.after.public_id if question.after else None,
+        after_run_id=after_id,
     )
-    return append(thread, created)
 
 
 def _publish_row(user_id: str, row: ThreadRow) -> None:

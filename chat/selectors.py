@@ -8,13 +8,13 @@ from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Lower, Now
 from django.utils import timezone
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from procrastinate.contrib.django.models import ProcrastinateWorker
 
 from chat.models import File, Folder, Run, Thread, public_id
 from chat.protocol.events import FileRef, timestamp
 from chat.protocol.frames import ActiveRunRef, FolderRow, ThreadRow
-from chat.runs.lifecycle import ACTIVE, UNFINISHED
+from chat.runs.lifecycle import ACTIVE, UNFINISHED, CallState, RunState
 from netra.ids import FileID, FolderID, RunID, ThreadID
 
 ThreadState = Literal["active", "archived", "deleted"]
@@ -98,7 +98,7 @@ def threads_before(
     found = list(_told(threads.order_by("-updated_at", "-public_id")[: limit + 1]))
     last = found[limit - 1] if len(found) > limit else None
     place = last and ThreadPlace(updated_at=last.updated_at, thread_id=last.public_id)
-    return [row_of(thread, is_running=thread.running) for thread in found[:limit]], place
+    return [_row(thread) for thread in found[:limit]], place
 
 
 def run_of(*, user: int, run_id: str) -> Run | None:
@@ -138,7 +138,7 @@ def thread_row(*, thread: int) -> ThreadRow:
     return _rows(Thread.objects.filter(pk=thread))[0]
 
 
-def row_of(thread: Thread, *, is_running: bool) -> ThreadRow:
+def row_of(thread: Thread, *, is_running: bool, is_waiting: bool | UnsetType = UNSET) -> ThreadRow:
     """How a thread that was read already stands in the lists."""
     return ThreadRow(
         thread_id=thread.public_id,
@@ -150,6 +150,8 @@ def row_of(thread: Thread, *, is_running: bool) -> ThreadRow:
         folder_id=thread.folder_id,
         unread=thread.is_unread,
         deleted=thread.is_deleted,
+        gone=True if thread.is_gone else UNSET,
+        waiting=is_waiting,
     )
 
 
@@ -211,9 +213,16 @@ def _readable_files(user: int) -> QuerySet[File]:
 
 
 def _rows(threads: Any) -> list[ThreadRow]:
-    return [row_of(thread, is_running=thread.running) for thread in _told(threads)]
+    return [_row(thread) for thread in _told(threads)]
+
+
+def _row(told: Any) -> ThreadRow:
+    return row_of(told, is_running=told.running, is_waiting=told.waiting)
 
 
 def _told(threads: Any) -> Any:
     running = Run.objects.filter(thread=OuterRef("pk"), state__in=sorted(UNFINISHED))
-    return threads.annotate(running=Exists(running))
+    waiting = Run.objects.filter(
+        thread=OuterRef("pk"), state=RunState.WAITING, tool_calls__status=CallState.WAITING
+    )
+    return threads.annotate(running=Exists(running), waiting=Exists(waiting))

@@ -1,26 +1,30 @@
 """What a user may do to threads: post, stop; each in one transaction."""
 
 import hashlib
+from collections.abc import Sequence
 from itertools import takewhile
 
 from django.db import IntegrityError, transaction
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, Q, QuerySet
 from django.utils import timezone
 from msgspec import Struct
 from procrastinate.contrib.django import app as jobs
 
 from accounts.models import User
 from billing import services as billing
-from chat import offers, paths, questions, selectors, turns, uploads
+from chat import offers, paths, question_rows, questions, selectors, turns, uploads
 from chat.delivery import log
 from chat.errors import ClientIDReused, FileNotFound, RunNotFound, ThreadNotFound
-from chat.models import File, Message, Run, Thread, public_id
+from chat.models import File, Message, Run, Thread, new_thread_id, public_id
+from chat.paths import Turn
 from chat.protocol.events import AgentCompleted, AgentStarted, MessageMoved, NewEvent
 from chat.protocol.frames import encode_value
-from chat.questions import QUEUED_RUNS_MAX, Question
+from chat.question_rows import StoredQuestion
+from chat.questions import Question
 from chat.runs.lifecycle import ACTIVE, TERMINAL, UNFINISHED, RunState
 from chat.titles import first_title
-from netra.ids import RunID
+from netra import traces
+from netra.ids import RunID, ThreadID
 from netra.tally import TALLY
 
 
@@ -47,6 +51,8 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     model: str | None = None
     # Instead of `thread_id`: the thread that its client calls so, or a new one of that name.
     external_id: str | None = None
+    # What the thread shall be called that it begins, where whoever posts it listens to it already.
+    new_thread_id: str | None = None
 
     @property
     def digest(self) -> str:
@@ -66,7 +72,7 @@ def post_message(*, user: User, message: Outgoing) -> Posted:
     """
     ids = {"client_id": message.client_id, "digest": message.digest}
     try:
-        with transaction.atomic():
+        with traces.span("store"), transaction.atomic():
             return posted_before(user, **ids) or _post(user, message)
     except IntegrityError as error:
         # Another connection stored the same client_id between our look and our insert.
@@ -126,29 +132,46 @@ def end_waiting_run(run: Run, *, state: RunState) -> bool:
     return True
 
 
+def first_waiting(turns: Sequence[Turn], which: Q | None = None) -> Message | None:
+    """The first question, of those at the end of a branch, that waits and can be overtaken.
+
+    `turns` are the newest first; `which` says of a run that waits whether it can be.
+    """
+    runs = Run.objects.filter(pk__in=[turn.run for turn in turns])
+    # A question that was answered before stays where it was: that branch is not to be rewritten.
+    alone = runs.annotate(answers=Count("question__answers")).filter(answers=1)
+    # What has its job begins, whatever goes before the others.
+    waits = alone.filter(which or Q(), state=RunState.QUEUED, job_id=None)
+    waiting = set(waits.values_list("pk", flat=True))
+    taken_off = alone.filter(state=RunState.STOPPED, started_at=None)
+    passed = waiting.union(taken_off.values_list("pk", flat=True))
+    newest = takewhile(lambda turn: turn.run in passed, turns)
+    overtaken = [turn for turn in newest if turn.run in waiting]
+    if not overtaken:
+        return None
+    return Message.objects.select_related("after").get(pk=overtaken[-1].question)
+
+
+def move(thread: Thread, message: Message, *, after: Run | None) -> None:
+    """Let a message that waits follow another answer, or begin the thread."""
+    Message.objects.filter(pk=message.pk).update(after=after)
+    after_run_id = after.public_id if after else None
+    questions.append(thread, MessageMoved(message_id=message.public_id, after_run_id=after_run_id))
+
+
 def posted_before(user: User, *, client_id: str, digest: str) -> Posted | None:
     """What an earlier frame with this `client_id` stored; raises ClientIDReused for another one."""
-    runs = Run.objects.filter(question__user=user, question__client_id=client_id).order_by("pk")
-    # Six columns, not three models: most sends look in vain.
-    row = runs.values_list(
-        "question__public_id",
-        "thread__public_id",
-        "public_id",
-        "question__seq",
-        "thread_id",
-        "question__request_digest",
-    )[:1].first()
+    row = question_rows.posted(user=user.pk, client_id=client_id)
     if row is None:
         return None
-    message_id, thread_id, run_id, seq, thread, stored = row
-    if stored != digest:
+    if row.digest != digest:
         raise ClientIDReused
     return Posted(
-        message_id=message_id,
-        thread_id=thread_id,
-        run_id=run_id,
-        seq=seq,
-        thread=thread,
+        message_id=row.message_id,
+        thread_id=row.thread_id,
+        run_id=row.run_id,
+        seq=row.seq,
+        thread=row.thread,
         duplicate=True,
     )
 
@@ -167,25 +190,28 @@ def _post(user: User, message: Outgoing) -> Posted:
         text=message.text,
         client_id=message.client_id,
         digest=message.digest,
-        after=waiting.after if waiting else thread.tip,
+        after=waiting.after_id if waiting else thread.tip_id,
         files=files,
         is_urgent=message.interrupt,
+        is_shown=waiting is None,
     )
-    row, run = questions.ask(user=user, thread=thread, question=question)
-    if waiting is None:
-        questions.show(thread, run)
-    else:
-        _move_behind(thread, waiting, run)
-    taken = File.objects.filter(pk__in=[file.pk for file in files], message=None)
-    # Another message, or the clean-up, may have been quicker since they were read.
-    if files and taken.update(message=row) != len(files):
-        raise FileNotFound
-    questions.publish_asked(thread, user_id=user.public_id, at=row.created_at)
+    asked = questions.ask(user=user, thread=thread, question=question)
+    if waiting is not None:
+        move(thread, waiting, after=Run.objects.get(pk=asked.run))
+    if files:
+        _take_files(files, asked)
+    questions.publish_asked(thread, user_id=user.public_id, at=asked.at)
+    return posted_now(thread, asked)
+
+
+def posted_now(thread: Thread, asked: StoredQuestion) -> Posted:
+    """What became of a message that was not there before."""
+    traces.note(message_id=asked.message_id, thread_id=thread.public_id, run_id=asked.run_id)
     return Posted(
-        message_id=row.public_id,
+        message_id=asked.message_id,
         thread_id=thread.public_id,
-        run_id=run.public_id,
-        seq=row.seq,
+        run_id=asked.run_id,
+        seq=asked.seq,
         duplicate=False,
         thread=thread.pk,
     )
@@ -196,13 +222,24 @@ def _thread_of(user: User, message: Outgoing) -> Thread:
     if message.external_id is not None:
         return _named_thread(user, message.external_id, message)
     if message.thread_id is None:
-        return Thread.objects.create(user=user, title=first_title(message.text))
-    thread = selectors.thread_key(user=user.pk, thread_id=message.thread_id)
-    if thread is None:
-        raise ThreadNotFound
+        return _new_thread(user, message)
     if message.interrupt:
-        stop_each(Run.objects.filter(thread=thread, state__in=sorted(ACTIVE)))
-    return questions.locked(thread)
+        key = selectors.thread_key(user=user.pk, thread_id=message.thread_id)
+        stop_each(Run.objects.filter(thread=key, state__in=sorted(ACTIVE)))
+    known = public_id(ThreadID, message.thread_id)
+    thread = known and question_rows.locked_thread_of(user=user.pk, thread_id=known)
+    if not thread:
+        raise ThreadNotFound
+    return thread
+
+
+def _new_thread(user: User, message: Outgoing) -> Thread:
+    """One that is stored with its question, unless that asks for more than a row of its own."""
+    thread_id = message.new_thread_id or new_thread_id()
+    thread = Thread(public_id=thread_id, user=user, title=first_title(message.text))
+    if message.files or message.model:
+        thread.save(force_insert=True)
+    return thread
 
 
 def _named_thread(user: User, name: str, message: Outgoing) -> Thread:
@@ -218,23 +255,15 @@ def _overtaken(thread: Thread) -> Message | None:
     """The first message at the end of the branch that waits, and can be overtaken."""
     if thread.tip_id is None:
         return None
-    newest = paths.path_to(thread.tip_id, limit=QUEUED_RUNS_MAX + 1)
-    runs = Run.objects.filter(pk__in=[turn.run for turn in newest])
-    # A question that was answered before stays where it was: that branch is not to be rewritten.
-    alone = runs.annotate(answers=Count("question__answers")).filter(answers=1)
-    waits = alone.filter(state=RunState.QUEUED, precedence=0)
-    waiting = set(waits.values_list("pk", flat=True))
-    overtaken = list(takewhile(lambda turn: turn.run in waiting, newest))
-    if not overtaken:
-        return None
-    return Message.objects.select_related("after").get(pk=overtaken[-1].question)
+    newest = paths.path_to(thread.tip_id, limit=paths.WAITING_TURNS_MAX)
+    return first_waiting(newest, Q(precedence=0))
 
 
-def _move_behind(thread: Thread, message: Message, run: Run) -> None:
-    Message.objects.filter(pk=message.pk).update(after=run)
-    Thread.objects.filter(pk=thread.pk).update(read_seq=F("head"))
-    moved = MessageMoved(message_id=message.public_id, after_run_id=run.public_id)
-    questions.append(thread, moved)
+def _take_files(files: list[File], asked: StoredQuestion) -> None:
+    free = File.objects.filter(pk__in=[file.pk for file in files], message=None)
+    # Another message, or the clean-up, may have been quicker since they were read.
+    if free.update(message=asked.message) != len(files):
+        raise FileNotFound
 
 
 def _stop(run: Run) -> None:

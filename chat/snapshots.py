@@ -3,10 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 import msgspec
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.models import Q
 from msgspec import Struct
 
@@ -25,6 +26,7 @@ from chat.protocol.snapshots import (
 )
 from chat.runs.lifecycle import ACTIVE, UNFINISHED, CallState, RunState
 from chat.usage import thread_usage
+from netra import replica
 
 MESSAGES_MAX: Final = 100
 # Clients with a common frame limit of 1 MiB must be able to take a snapshot.
@@ -101,8 +103,8 @@ def _turns_from(turns: Sequence[Turn], thread: int, before: str | None) -> int:
 @contextmanager
 def _one_view() -> Iterator[None]:
     """Everything inside reads the database as of one moment."""
-    with transaction.atomic():
-        with connection.cursor() as cursor:
+    with transaction.atomic(using=replica.alias()):
+        with replica.connection().cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield
 
@@ -189,6 +191,7 @@ class _Work(Struct, kw_only=True):
     """What a run did besides its text."""
 
     thoughts: list[str] = []
+    thought_at: datetime | None = None
     calls: tuple[ToolCallView, ...] = ()
 
 
@@ -199,10 +202,11 @@ def _work_of(thread: int, runs: Iterable[Run]) -> dict[str, _Work]:
     told = Event.objects.filter(
         thread_id=thread, run_id__in=work, type__in=(AgentThinking.type, ApprovalResolved.type)
     ).order_by("seq")
-    for run_id, kind, encoded in told.values_list("run_id", "type", "data"):
+    for run_id, kind, at, encoded in told.values_list("run_id", "type", "ts", "data"):
         data = msgspec.json.decode(encoded)
         if kind == AgentThinking.type:
             work[run_id or ""].thoughts.append(data["text"])
+            work[run_id or ""].thought_at = at
         else:
             decisions[run_id or "", data["call_id"]] = data
     calls = ToolCall.objects.filter(run__public_id__in=work).select_related("run").order_by("pk")
@@ -252,6 +256,7 @@ def _message_view(message: Message, work: dict[str, _Work], versions: _Versions)
         run_id=run.public_id,
         status=run.state,
         thinking="\n".join(done.thoughts),
+        thought_ms=_thought_ms(run, done),
         tool_calls=done.calls,
         usage=run.usage,
         model=run.model,
@@ -278,8 +283,15 @@ def _active_run(run: Run, work: dict[str, _Work]) -> ActiveRun:
         attempt=run.attempt,
         started_at=timestamp(run.started_at) if run.started_at else None,
         thinking="\n".join(done.thoughts),
+        thought_ms=_thought_ms(run, done),
         tool_calls=done.calls,
     )
+
+
+def _thought_ms(run: Run, done: _Work) -> int | msgspec.UnsetType:
+    if run.started_at is None or done.thought_at is None:
+        return msgspec.UNSET
+    return max(0, (done.thought_at - run.started_at) // timedelta(milliseconds=1))
 
 
 def _queued_runs(unfinished: Sequence[Run]) -> list[QueuedRun]:

@@ -2,15 +2,17 @@
 
 from typing import Final
 
+from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
-from procrastinate.contrib.django import app as jobs
 
 from billing import services as billing
 from billing.entitlements import Entitlements
 from billing.errors import LimitReached
 from billing.selectors import entitlements_of
 from chat.models import Run, ToolCall
+from chat.protocol.frames import encode_value
 from chat.runs.lifecycle import ACTIVE, CallState, RunState
+from netra import traces
 
 RUN_QUEUE: Final = "runs"
 RUN_TASK: Final = "chat.runs.tasks.execute_run"
@@ -20,9 +22,26 @@ SLOT_FEATURE: Final = "concurrent_runs"
 BEGUN_AT_ONCE_MAX: Final = 50
 
 
+# What procrastinate's own `defer` says to PostgreSQL, so that other statements can take it in.
+JOB: Final = """
+SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[ROW(
+    %(queue)s, %(task)s, %(priority)s, NULL, NULL, %(args)s::jsonb, NULL
+)::procrastinate_job_to_defer_v1])) AS id
+"""
+_DEFER: Final = f"""
+WITH job AS MATERIALIZED ({JOB})
+UPDATE chat_run SET job_id = job.id FROM job WHERE chat_run.id = %(run)s RETURNING job_id
+"""  # noqa: S608  constants only
+
+
 def slot_key(run: Run) -> str:
     """The key of the run's place; another one after each time it has waited for an approval."""
-    return f"slot/{run.public_id}/{run.waits}"
+    return _slot_key(run.public_id, run.waits)
+
+
+def first_slot_key(run_id: str) -> str:
+    """The same of a run that is still to be stored."""
+    return _slot_key(run_id, 0)
 
 
 def begin(run: Run, *, entitled: Entitlements | None = None) -> bool:
@@ -30,7 +49,11 @@ def begin(run: Run, *, entitled: Entitlements | None = None) -> bool:
     entitled = entitled or entitlements_of(run.user)
     try:
         billing.reserve(
-            user=run.user, feature=SLOT_FEATURE, amount=1, key=slot_key(run), entitled=entitled
+            user=run.user,
+            feature=SLOT_FEATURE,
+            amount=1,
+            key=slot_key(run),
+            entitled=entitled,
         )
     except LimitReached:
         return False
@@ -47,16 +70,25 @@ def end(run: Run) -> None:
     billing.release(key=slot_key(run))
     waiting = _next_ones(run.user_id).order_by("-precedence", "pk")
     # Never waited for: whoever holds a row claims or ends that run, and looks on itself.
-    for one in waiting.select_for_update(skip_locked=True, no_key=True)[:BEGUN_AT_ONCE_MAX]:
-        if not begin(one):
-            return
+    # In traces of their own: they were sent in others than the run that ends.
+    with traces.within(""):
+        for one in waiting.select_for_update(skip_locked=True, no_key=True)[:BEGUN_AT_ONCE_MAX]:
+            if not begin(one):
+                return
 
 
 def defer(run: Run, *, priority: int = 0) -> None:
     """Put a job for the run on the queue, whatever its user may have."""
-    task = jobs.configure_task(RUN_TASK, queue=RUN_QUEUE, priority=priority, allow_unknown=True)
-    run.job_id = task.defer(run_id=run.public_id)
-    Run.objects.filter(pk=run.pk).update(job_id=run.job_id)
+    values = {**job_values(run.public_id, priority=priority), "run": run.pk}
+    with connection.cursor() as cursor:
+        cursor.execute(_DEFER, values)
+        [run.job_id] = cursor.fetchone()
+
+
+def job_values(run_id: str, *, priority: int) -> dict[str, str | int]:
+    """The values of JOB."""
+    args = encode_value({"run_id": run_id, **traces.carried()})
+    return {"queue": RUN_QUEUE, "task": RUN_TASK, "priority": priority, "args": args}
 
 
 def ahead_of(pk: int | OuterRef, precedence: int | OuterRef) -> Q:
@@ -65,16 +97,25 @@ def ahead_of(pk: int | OuterRef, precedence: int | OuterRef) -> Q:
     return Q(state__in=sorted(ACTIVE)) | Q(earlier, state=RunState.QUEUED)
 
 
+def begun() -> Q:
+    """Runs that have their job: they are claimed in a moment, whatever goes before the others."""
+    return Q(state=RunState.QUEUED, job_id__isnull=False)
+
+
 def decided() -> Q:
     """Runs that waited for an approval and need not any more."""
     undecided = ToolCall.objects.filter(run=OuterRef("pk"), status=CallState.WAITING)
     return Q(~Exists(undecided), state=RunState.WAITING)
 
 
+def _slot_key(run_id: str, waits: int) -> str:
+    return f"slot/{run_id}/{waits}"
+
+
 def _next_ones(user: int) -> QuerySet[Run]:
     """The runs that nothing but their user's plan keeps from working."""
     ahead = Run.objects.filter(
-        ahead_of(OuterRef("pk"), OuterRef("precedence")), thread=OuterRef("thread")
+        ahead_of(OuterRef("pk"), OuterRef("precedence")) | begun(), thread=OuterRef("thread")
     )
     first = Q(state=RunState.QUEUED) & ~Exists(ahead)
     return Run.objects.filter(first | decided(), user_id=user, job_id=None)

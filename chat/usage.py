@@ -9,6 +9,8 @@ import msgspec
 from django.db import connection
 from msgspec import Struct
 
+from netra import replica
+
 # Of one user in a month; more would be no summary.
 MODELS_SHOWN_MAX: Final = 20
 
@@ -100,7 +102,7 @@ def add_to_day(*, user: int, model: str, told: Mapping[str, Any], at: datetime) 
 
 def usage_by_model(user: int, *, since: date, until: date) -> tuple[ModelUsage, ...]:
     """What a user used from one day to another, both included (UTC); most tokens first."""
-    with connection.cursor() as cursor:
+    with replica.connection().cursor() as cursor:
         cursor.execute(
             _BY_MODEL, {"user": user, "since": since, "until": until, "models": MODELS_SHOWN_MAX}
         )

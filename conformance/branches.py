@@ -127,7 +127,7 @@ async def not_ended(subject: Subject) -> None:
         expect_equal((error["code"], error["retryable"]), ("not_ended", False))
 
 
-@check("Of the branches through that answer or question, the one that was added to last is shown.")
+@check("Of the branches through that answer or message, the one that was added to last is shown.")
 async def switch(subject: Subject) -> None:
     async with subject.ready() as socket:
         first = await _answered(socket, QUESTION)

@@ -8,9 +8,9 @@ from psycopg.conninfo import conninfo_to_dict
 from netra import env
 
 
-def settings_of(url: str, *, threads: int) -> dict[str, Any]:
+def settings_of(url: str, *, threads: int, name: str = "DATABASE_URL") -> dict[str, Any]:
     """One database, with a bounded pool (DESIGN §5); raises EnvError for what is no such URL."""
-    parts = _parts_of(url)
+    parts = _parts_of(url, name)
     return {
         "ENGINE": "django.db.backends.postgresql",
         "NAME": parts.pop("dbname", "netra"),
@@ -40,10 +40,21 @@ def settings_of(url: str, *, threads: int) -> dict[str, Any]:
     }
 
 
-def _parts_of(url: str) -> dict[str, Any]:
+def replica_of(url: str, *, threads: int) -> dict[str, Any]:
+    """A replica of it, which nobody waits long for: the primary can answer, too."""
+    found = settings_of(url, threads=threads, name="DATABASE_REPLICA_URL")
+    options = found["OPTIONS"]
+    # Two seconds are the least that libpq knows; who asks the pool waits for one.
+    options |= {"connect_timeout": 2, "tcp_user_timeout": 3_000}
+    options["pool"] |= {"min_size": 0, "timeout": 1}
+    # A test database has none.
+    return found | {"TEST": {"MIRROR": "default"}}
+
+
+def _parts_of(url: str, name: str) -> dict[str, Any]:
     try:
         return dict(conninfo_to_dict(url))
     except ProgrammingError:
         problem = "is no PostgreSQL URL"
     # Outside of the handler: libpq's own words repeat the password.
-    raise env.EnvError("DATABASE_URL", problem)
+    raise env.EnvError(name, problem)

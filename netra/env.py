@@ -2,13 +2,14 @@
 
 import json
 import os
+import re
 import shlex
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import Final, Self, TypeVar, overload
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qsl, unquote, urlsplit
 
 Number = TypeVar("Number", int, float)
 Member = TypeVar("Member", bound=StrEnum)
@@ -225,12 +226,30 @@ def url(name: str, default: str | None = None, *, schemes: tuple[str, ...]) -> s
     value = raw(name)
     if value is None:
         return default
-    if not _is_url(value, schemes):
-        starts = " or ".join(f"{scheme}://" for scheme in schemes)
-        raise EnvError(name, f"must be a URL starting with {starts}")
+    _check_url(name, value, schemes)
     # Logs show a URL without its password, and drivers may show the password without the URL.
     _read_secrets[name] = unquote(urlsplit(value).password or "")
     return value
+
+
+def urls(name: str, default: str, *, schemes: tuple[str, ...]) -> tuple[str, ...]:
+    """Several of them, separated by commas: one that stands before a scheme."""
+    value = raw(name) or default
+    found = tuple(part.strip() for part in re.split(r",(?=\s*[a-z+]+://)", value))
+    for number, one in enumerate(found):
+        _check_url(name, one, schemes)
+        parts = urlsplit(one)
+        _read_secrets[f"{name} {number}"] = unquote(parts.password or "")
+        for option, secret_ in parse_qsl(parts.query):
+            if "password" in option:
+                _read_secrets[f"{name} {number} {option}"] = secret_
+    return found
+
+
+def _check_url(name: str, value: str, schemes: tuple[str, ...]) -> None:
+    if not _is_url(value, schemes):
+        starts = " or ".join(f"{scheme}://" for scheme in schemes)
+        raise EnvError(name, f"must be a URL starting with {starts}")
 
 
 def _is_url(value: str, schemes: tuple[str, ...]) -> bool:

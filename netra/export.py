@@ -1,6 +1,7 @@
 """All that Netra has of a user, as one zip, which only that user is given."""
 
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from pathlib import PurePath
 from shutil import copyfileobj
 from tempfile import SpooledTemporaryFile
@@ -22,6 +23,7 @@ from accounts import flows, services
 from accounts.models import AuditKind, User
 from billing import archive as billing
 from chat import archive as chat
+from netra.replica import read_history
 
 IN_MEMORY_BYTES: Final = 1024 * 1024
 CHUNK_BYTES: Final = 64 * 1024
@@ -50,11 +52,19 @@ def export(request: HttpRequest) -> HttpResponseBase:
     assert isinstance(user, User)
     flows.require_fresh(request, back="account_export")
     get_adapter().take_turn("export", who=user.public_id)
-    made = SpooledTemporaryFile(max_size=IN_MEMORY_BYTES)  # noqa: SIM115  the response closes it
-    write_archive(user, made)
+    made = read_history(_archive_of, user)
     services.audit(AuditKind.DATA_EXPORTED, user=user, actor=user)
     get_adapter().send_notification_mail("accounts/email/data_exported", user)
     return _download(made)
+
+
+def _archive_of(user: User) -> IO[bytes]:
+    with ExitStack() as stack:
+        made = stack.enter_context(SpooledTemporaryFile(max_size=IN_MEMORY_BYTES))
+        write_archive(user, made)
+        # The response closes it.
+        stack.pop_all()
+    return made
 
 
 def write_archive(user: User, target: IO[bytes]) -> None:

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Final, LiteralString
 
 import psycopg
-import redis.asyncio
 import redis.exceptions
 from django.conf import settings
 from django.db import connections
@@ -16,6 +15,8 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
 from chat import consumers
+from chat.delivery.shards import loop_client_of
+from netra.buses import Shard
 
 CHECK_WITHIN_S: Final = 1.0
 FRESH_FOR_S: Final = 1.0
@@ -106,10 +107,17 @@ async def check_worker() -> None:
 
 
 async def check_bus() -> None:
-    client = redis.asyncio.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=CHECK_WITHIN_S, socket_connect_timeout=CHECK_WITHIN_S
-    )
-    async with client:
+    """Raises what the first shard raises, where none answers: one that is left is enough."""
+    found = await asyncio.gather(*map(_ping, settings.BUS), return_exceptions=True)
+    if None not in found:
+        assert isinstance(found[0], BaseException)
+        raise found[0]
+
+
+async def _ping(shard: Shard) -> None:
+    async with loop_client_of(
+        shard, socket_timeout=CHECK_WITHIN_S, socket_connect_timeout=CHECK_WITHIN_S
+    ) as client:
         await client.ping()
 
 

@@ -21,6 +21,9 @@ class PublicID(str):
     kind: ClassVar[str] = ""
 
     def __new__(cls, text: str) -> Self:
+        if type(text) is cls:
+            # Known to be right: a copy would only take room, in each connection some.
+            return text
         match = _FORM.fullmatch(text) if isinstance(text, str) else None
         if match is None or match[1] != cls.kind:
             raise ValueError(f"not a {cls.__name__}: expected {cls.kind}_<n>_<6 to 32 of 0-9a-z>")

@@ -49,7 +49,7 @@ def policy_report(request: HttpRequest) -> HttpResponse:
         return HttpResponse(status=HTTPStatus.TOO_MANY_REQUESTS)
     try:
         report = msgspec.json.decode(request.body, type=Report).csp_report
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return HttpResponse(status=HTTPStatus.BAD_REQUEST)
     logger.warning("policy_violated", **_told(report))
     return HttpResponse(status=HTTPStatus.NO_CONTENT)

@@ -8,7 +8,7 @@ from urllib.parse import unquote, urlsplit
 from csp.constants import NONE, SELF
 
 from accounts import endpoints
-from netra import databases, engines, env, logs
+from netra import buses, databases, engines, env, logs
 from netra.env import Environment
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -62,6 +62,13 @@ if DEPLOYED and NETRA_METRICS_TOKEN and len(NETRA_METRICS_TOKEN.reveal()) < 32:
 # Where a worker answers the same; 0 for nowhere.
 NETRA_METRICS_HOST = env.text("NETRA_METRICS_HOST", "127.0.0.1")
 NETRA_METRICS_PORT = env.integer("NETRA_METRICS_PORT", 0, minimum=0, maximum=65535)
+
+# Where spans of what becomes of a message are sent; the library reads its other OTEL_ variables.
+OTEL_EXPORTER_OTLP_ENDPOINT = env.url("OTEL_EXPORTER_OTLP_ENDPOINT", "", schemes=("http", "https"))
+if OTEL_EXPORTER_OTLP_ENDPOINT and find_spec("opentelemetry.sdk") is None:
+    raise env.EnvError(
+        "OTEL_EXPORTER_OTLP_ENDPOINT", "needs what requirements-otel.txt names: install it"
+    )
 
 # Touched by each backup that succeeded; doctor says when it grows older than it may.
 NETRA_BACKUP_STAMP = env.text("NETRA_BACKUP_STAMP", "")
@@ -165,32 +172,25 @@ _addresses = engines.addresses(VAR_DIR)
 DATABASE_URL = (
     env.url("DATABASE_URL", schemes=("postgresql", "postgres")) or _addresses.database_url
 )
-REDIS_URL = env.url("REDIS_URL", schemes=("redis", "rediss", "unix")) or _addresses.redis_url
+REDIS_URL = env.text("REDIS_URL", _addresses.redis_url)
+# Several share the doorbells; counters and the cache are the first one's.
+BUS = buses.shards_of(env.urls("REDIS_URL", _addresses.redis_url, schemes=buses.SCHEMES))
 
 
 DATABASES = {"default": databases.settings_of(DATABASE_URL, threads=NETRA_DB_THREADS)}
+# Reads of history go there while it is up to date.
+DATABASE_REPLICA_URL = env.url("DATABASE_REPLICA_URL", schemes=("postgresql", "postgres"))
+DATABASE_ROUTERS = []
+if DATABASE_REPLICA_URL:
+    DATABASES["replica"] = databases.replica_of(DATABASE_REPLICA_URL, threads=NETRA_DB_THREADS)
+    DATABASE_ROUTERS = ["netra.replica.Router"]
 CHANNEL_LAYERS = {
     "default": {
         "BACKEND": "chat.delivery.layer.BusLayer",
-        "CONFIG": {
-            # Without timeouts a stopped bus hangs every send without end.
-            "hosts": [{"address": REDIS_URL, "socket_timeout": 1, "socket_connect_timeout": 1}],
-            "prefix": "netra",
-        },
+        "CONFIG": {"hosts": [shard.layer_host for shard in BUS], "prefix": "netra"},
     }
 }
-CACHES = {
-    "default": {
-        "BACKEND": "django_redis.cache.RedisCache",
-        "LOCATION": REDIS_URL,
-        # Rate limits may be lost with the bus; sign-in may not.
-        "OPTIONS": {
-            "IGNORE_EXCEPTIONS": True,
-            "SOCKET_TIMEOUT": 1,
-            "SOCKET_CONNECT_TIMEOUT": 1,
-        },
-    }
-}
+CACHES = {"default": BUS[0].cache}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = ""  # web defers by name and never imports the tasks
 

@@ -75,6 +75,7 @@ class Tally:
         "frames_sent",
         "frames_took",
         "gaps",
+        "history_reads",
         "limits",
         "loop_lags",
         "opened",
@@ -91,6 +92,7 @@ class Tally:
         self.opened = 0
         self.closed = Labelled()
         self.gaps = Labelled()
+        self.history_reads = Labelled()
         self.refusals = Labelled()
         self.limits = Labelled()
         self.frames_took = Spans(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 10)

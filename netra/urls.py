@@ -1,5 +1,6 @@
 from django.contrib import admin
 from django.urls import include, path
+from django.views.generic import RedirectView
 
 from billing.views import checkout, paid, plan, portal
 from billing.webhooks import stripe_webhook
@@ -15,6 +16,8 @@ urlpatterns = [
     path("robots.txt", site.robots, name="robots"),
     path("manifest.webmanifest", site.web_manifest, name="web_manifest"),
     path("csp-reports/", reports.policy_report, name="policy_report"),
+    # The admin's own page would tell neither the audit log nor the user of a new password.
+    path("admin/password_change/", RedirectView.as_view(pattern_name="account_change_password")),
     path("admin/", admin.site.urls),
     path("accounts/export/", export.export, name="account_export"),
     path("accounts/", include("accounts.urls")),

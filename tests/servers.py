@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from django.conf import settings
 
@@ -43,6 +44,8 @@ class Servers:
 
     environment: dict[str, str]
     port: int = field(default_factory=free_port)
+    # The release of which the next process is.
+    release: Path = field(default_factory=lambda: settings.BASE_DIR)
     _running: dict[str, tuple[subprocess.Popen[bytes], Program]] = field(default_factory=dict)
 
     @property
@@ -107,7 +110,7 @@ class Servers:
         wait_until(answers)
 
     def _start(self, name: str, *arguments: str) -> None:
-        manage = str(settings.BASE_DIR / "manage.py")
+        manage = str(self.release / "manage.py")
         program = Program(
             name=name,
             argv=(sys.executable, manage, *arguments),

@@ -11,7 +11,10 @@ Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 
 class RawApplication:
-    """Accepts every socket and sends to all of them whatever is published in one channel."""
+    """Accepts every socket and sends to all of them whatever is published in one channel.
+
+    What a socket says is said back to it.
+    """
 
     def __init__(self, bus: str, *, channel: str) -> None:
         self._bus = redis.asyncio.from_url(bus)
@@ -30,8 +33,8 @@ class RawApplication:
         await send({"type": "websocket.accept", "subprotocol": scope["subprotocols"][0]})
         self._sockets.add(send)
         await send({"type": "websocket.send", "text": '{"type":"ready"}'})
-        while (await receive())["type"] != "websocket.disconnect":
-            continue
+        while (heard := await receive())["type"] != "websocket.disconnect":
+            await send({"type": "websocket.send", "text": heard["text"]})
         self._sockets.discard(send)
 
     async def _listen(self) -> None:

@@ -18,6 +18,7 @@ from billing.figures import Revenue, TierFigures
 from billing.models import Dashboard
 from billing.prices import amount_words
 from billing.tiers import Tier
+from netra.replica import read_history
 
 WEEKS: Final = ("within 7 days", "in 8 to 14", "in 15 to 21", "in 22 to 28", "later")
 PAID: Final = tuple(tier for tier in Tier if tier.rank)
@@ -37,28 +38,33 @@ class DashboardAdmin(ReadOnly):
     ) -> HttpResponse:
         if not self.has_view_permission(request):
             raise PermissionDenied
-        now = timezone.now()
-        tiers, revenue = figures.tier_figures(now), figures.revenue_by_month(now)
-        ending = figures.trials_ending(now)
         context = {
             **self.admin_site.each_context(request),
             "title": "Dashboard",
             "opts": self.opts,
-            "now": now,
-            "tiers": tiers.values(),
-            "totals": _totals(tiers.values()),
-            "ending": ending,
-            "waiting": figures.waiting_for_approval(now),
-            "paid": _paid(tiers, revenue, figures.months_until(now)[-1]),
-            "charts": [
-                _plans(tiers),
-                _trials(now),
-                lying("Running trials by their end", WEEKS, [_series("trials", ending)], _count),
-                *_revenue(revenue, figures.months_until(now)),
-                _runs(now),
-            ],
+            **read_history(_shown, timezone.now()),
         }
         return TemplateResponse(request, "admin/billing/dashboard/change_list.html", context)
+
+
+def _shown(now: datetime) -> dict[str, Any]:
+    tiers, revenue = figures.tier_figures(now), figures.revenue_by_month(now)
+    ending = figures.trials_ending(now)
+    return {
+        "now": now,
+        "tiers": tiers.values(),
+        "totals": _totals(tiers.values()),
+        "ending": ending,
+        "waiting": figures.waiting_for_approval(now),
+        "paid": _paid(tiers, revenue, figures.months_until(now)[-1]),
+        "charts": [
+            _plans(tiers),
+            _trials(now),
+            lying("Running trials by their end", WEEKS, [_series("trials", ending)], _count),
+            *_revenue(revenue, figures.months_until(now)),
+            _runs(now),
+        ],
+    }
 
 
 def _totals(tiers: Any) -> TierFigures:

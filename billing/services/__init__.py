@@ -4,6 +4,7 @@ A transaction that touches several limits of one account does so in the order of
 `billing.catalogue.WINDOWS`; another order could wait for itself.
 """
 
+from billing.reservations import Need
 from billing.services.grants import approve_grant, grant, record_expiries, revoke
 from billing.services.limits import change_limit
 from billing.services.overrides import end_override, override_feature
@@ -34,6 +35,7 @@ from billing.services.usage import (
     renew_all,
     reserve,
     reserve_all,
+    reserve_each,
     settle,
 )
 from billing.services.warnings import send_usage_warnings
@@ -48,6 +50,7 @@ from billing.services.webhooks import (
 __all__ = [
     "CUSTOMERS_AT_ONCE",
     "EVENTS_AT_ONCE",
+    "Need",
     "act_on_waiting_events",
     "approve_grant",
     "change_limit",
@@ -72,6 +75,7 @@ __all__ = [
     "renew_all",
     "reserve",
     "reserve_all",
+    "reserve_each",
     "retry_event",
     "revoke",
     "send_due_reminders",

@@ -1,6 +1,6 @@
 """Usage that is reserved before it is used."""
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
@@ -12,9 +12,10 @@ from billing import batches, reservations
 from billing.batches import Hold, Wanted
 from billing.catalogue import WINDOWS
 from billing.entitlements import Entitlements
-from billing.errors import BillingError
+from billing.errors import BillingError, LimitReached
 from billing.models import Reservation, UsageCounter
 from billing.periods import Window, period_at
+from billing.reservations import Need
 from billing.selectors import entitlements_of
 
 if TYPE_CHECKING:
@@ -47,6 +48,27 @@ def consume(
     wanted = reservations.new(user=user, feature=feature, amount=amount, key=key, now=now)
     wanted.state = Reservation.State.SETTLED
     return _take(wanted, entitled)
+
+
+def reserve_each(
+    *, user: "User", needs: Sequence[Need], entitled: Entitlements
+) -> list[Reservation | LimitReached]:
+    """Several limits of one account in one statement; each is answered with what it got.
+
+    What was refused is not raised, and what found room is held all the same: whoever cannot do
+    without one raises its refusal, and leaves the transaction by it.
+    """
+    now = timezone.now()
+    wanted = []
+    for need in needs:
+        one = reservations.new(
+            user=user, feature=need.feature, amount=need.amount, key=need.key, now=now
+        )
+        if need.is_used:
+            one.state = Reservation.State.SETTLED
+        wanted.append(one)
+    with transaction.atomic(savepoint=False):
+        return reservations.take_each(wanted, entitled)
 
 
 def renew(*, key: str) -> None:

@@ -19,6 +19,7 @@ from chat.admin.related import Related
 from chat.models import File, Message, Run, Thread, public_id
 from chat.runs.lifecycle import UNFINISHED
 from netra.ids import FileID, MessageID, PublicID, RunID, ThreadID, UserID
+from netra.replica import read_history
 
 if TYPE_CHECKING:
     AnyAdmin = admin.ModelAdmin[Any]
@@ -30,7 +31,15 @@ Lookups = Mapping[type[PublicID], str | tuple[str, ...]]
 
 
 class PublicIDList(ChangeList):
-    """A list whose links name public ids."""
+    """A list of history whose links name public ids."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        read_history(self._read, request)
+
+    def _read(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        # Now, and not when the page is written.
+        self.result_list = list(self.result_list)
 
     def url_for_result(self, result: Model) -> str:
         return cells.address(result)

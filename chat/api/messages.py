@@ -13,6 +13,7 @@ from chat.api.answers import CONFLICT, MISSING, REFUSALS, json
 from chat.api.doors import caller_of
 from chat.api.schemas import Ack, MessageIn
 from chat.api.streams import FrameForm, Position, ThreadStream
+from netra import traces
 
 router = Router(tags=["messages"])
 EVENT_STREAM: Final = "text/event-stream"
@@ -40,17 +41,18 @@ def send(request: HttpRequest, message: MessageIn) -> HttpResponseBase:
     Asked with `Accept: text/event-stream`, the answer is streamed until its run ends.
     """
     caller = caller_of(request)
-    posted = services.post_message(
-        user=caller.user,
-        message=services.Outgoing(
-            client_id=message.client_id,
-            text=message.text,
-            thread_id=message.thread_id,
-            files=tuple(message.files),
-            interrupt=message.mode == "interrupt",
-            model=message.model,
-        ),
-    )
+    with traces.within(request.headers.get("traceparent", "")), traces.span("send"):
+        posted = services.post_message(
+            user=caller.user,
+            message=services.Outgoing(
+                client_id=message.client_id,
+                text=message.text,
+                thread_id=message.thread_id,
+                files=tuple(message.files),
+                interrupt=message.mode == "interrupt",
+                model=message.model,
+            ),
+        )
     ack = {
         "client_id": message.client_id,
         "message_id": posted.message_id,

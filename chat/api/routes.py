@@ -38,6 +38,8 @@ def nothing_here(request: HttpRequest, rest: str) -> NoReturn:  # ninja reads th
 
 
 class DocumentedAPI(NinjaAPI):
+    _document: OpenAPISchema | None = None
+
     @property
     def urls(self) -> tuple[list[URLResolver | URLPattern], str, str]:
         """The routes, of which none answers a method that it does not know in words of its own."""
@@ -48,8 +50,16 @@ class DocumentedAPI(NinjaAPI):
         return patterns, app, namespace
 
     def get_openapi_schema(self, **options: Any) -> OpenAPISchema:
-        """The document, in which refusals have the type that they are sent with."""
-        document = super().get_openapi_schema(**options)
+        """The document, in which refusals have the type that they are sent with.
+
+        Made once: it takes a quarter of a second, and strangers may ask for it.
+        """
+        if self._document is None:
+            self._document = self._documented(super().get_openapi_schema(**options))
+        return self._document
+
+    @staticmethod
+    def _documented(document: OpenAPISchema) -> OpenAPISchema:
         for methods in document["paths"].values():
             for operation in methods.values():
                 for status, response in operation["responses"].items():

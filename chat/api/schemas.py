@@ -45,7 +45,10 @@ class ProblemView(Schema):
 
 
 class ThreadView(Schema):
-    """As in the socket's `threads`; `unread` says that an answer ended which nobody has seen."""
+    """As in the socket's `threads`; `unread` says that an answer ended which nobody has seen.
+
+    `waiting` says that a tool call waits for the user's decision.
+    """
 
     thread_id: str
     title: str
@@ -56,6 +59,7 @@ class ThreadView(Schema):
     folder_id: str | None
     unread: bool
     deleted: bool
+    waiting: bool
 
 
 class ThreadPage(Schema):

@@ -15,6 +15,7 @@ from chat.api.problems import Problem
 from chat.api.schemas import FoundPage
 from chat.models import Message, Thread, public_id
 from netra.ids import MessageID, ThreadID
+from netra.replica import read_history
 
 router = Router(tags=["threads"])
 Words = Annotated[str, Query(min_length=1, max_length=200, description="The last may be cut off.")]
@@ -27,7 +28,7 @@ def search_threads(
     """Your threads that hold all the words, in their titles or in what was said."""
     user = caller_of(request).user
     after = None if cursor is None else _place(user, cursor)
-    found, last = search.search(q, user=user.pk, after=after, limit=limit)
+    found, last = read_history(search.search, q, user=user.pk, after=after, limit=limit)
     return json({"results": found, "next": last})
 
 

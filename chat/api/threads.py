@@ -17,6 +17,7 @@ from chat.errors import FolderNotFound, ThreadNotFound
 from chat.models import Thread
 from chat.selectors import ThreadsOf, ThreadState
 from chat.threads import Changes
+from netra.replica import read_history
 
 router = Router(tags=["threads"])
 
@@ -85,7 +86,7 @@ def list_messages(
     thread = _thread(request, thread_id)
     if cursor is not None and "\0" in cursor:
         raise ThreadNotFound
-    page = snapshots.page(thread=thread, before=cursor, limit=limit)
+    page = read_history(snapshots.page, thread=thread, before=cursor, limit=limit)
     return json({"messages": page.messages, "next": page.first_run})
 
 
@@ -141,11 +142,10 @@ def export_thread(
 ) -> HttpResponse:
     """All messages of a thread, for keeping. The export of an account is in its pages."""
     thread = Thread.objects.get(pk=_thread(request, thread_id))
-    ending, pieces = (
-        ("json", archive.as_json(thread)) if form == "json" else ("md", archive.as_markdown(thread))
-    )
+    ending, write = ("json", archive.as_json) if form == "json" else ("md", archive.as_markdown)
+    content = read_history(lambda: b"".join(write(thread)))
     kind = "application/json" if form == "json" else "text/markdown; charset=utf-8"
-    response = HttpResponse(b"".join(pieces), content_type=kind)
+    response = HttpResponse(content, content_type=kind)
     response["Content-Disposition"] = f'attachment; filename="{thread.public_id}.{ending}"'
     response["Cache-Control"] = "private, no-store"
     return response

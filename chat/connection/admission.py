@@ -1,7 +1,7 @@
 """Who may open a socket: the exact origin, then a session whose user may come in; or a token."""
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, Final
 
 from django.conf import settings
 from django.http.cookie import parse_cookie
@@ -14,13 +14,15 @@ from billing.entitlements import Entitlements
 from billing.selectors import entitlements_of, entitlements_of_all
 from chat import selectors
 from chat.connection import places
-from chat.connection.places import Admitted
+from chat.connection.places import Admitted, Guest
 from chat.errors import NotAdmitted
 from chat.protocol.codes import CloseCode
 from chat.protocol.events import timestamp
 from chat.protocol.frames import FRAME_BYTES_MAX, TEXT_CHARS_MAX
 
 Scope = dict[str, Any]
+# Those that `key_of` reads.
+_KEPT_HEADERS: Final = (b"authorization", b"cookie")
 
 
 class Asked(Struct, frozen=True, kw_only=True):
@@ -50,7 +52,7 @@ def _origin_is_ours(scope: Scope) -> bool:
     return header(scope, b"origin") == f"{'https' if secure else 'http'}://{host}"
 
 
-def check(scope: Scope, admitted: Admitted) -> None:
+def check(scope: Scope, admitted: Guest) -> None:
     """Whether a socket's session or token still lets its user in; raises NotAdmitted."""
     key = key_of(scope)
     answer = _answer(_holders([key]).get(key))
@@ -102,6 +104,12 @@ def key_of(scope: Scope) -> str:
     # PostgreSQL takes no U+0000, which a quoted cookie can hold: the question that this key shares
     # with other sockets would fail for all of them.
     return key if key.isascii() and key.isalnum() else ""
+
+
+def forget_handshake(scope: Scope) -> None:
+    """Drop the headers that nobody asks for again: a browser's take 2 KiB a socket."""
+    # In place, since whoever handed the scope on has the same list.
+    scope["headers"][:] = [one for one in scope["headers"] if one[0] in _KEPT_HEADERS]
 
 
 def _holders(keys: Collection[str]) -> dict[str, Holder]:

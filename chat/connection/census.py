@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Coroutine, Iterator, Sequence
 from datetime import datetime, timedelta
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
+from zlib import crc32
 
 import msgspec
 import redis.asyncio
@@ -20,6 +21,7 @@ from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 from redis.retry import Retry
 
+from chat.delivery.shards import client_of, loop_client_of
 from netra.ids import ConnectionID
 
 if TYPE_CHECKING:
@@ -109,7 +111,9 @@ class Census:
             self._task = spawn(self._count())
 
     async def _count(self) -> None:
-        bus = redis.asyncio.Redis.from_url(settings.REDIS_URL, **_connection_options())
+        # All rows of a process are on one shard: a write is one command's worth of waiting.
+        shard = settings.BUS[crc32(self._node.encode()) % len(settings.BUS)]
+        bus = loop_client_of(shard, **_connection_options())
         self._written.clear()
         try:
             while True:
@@ -230,25 +234,34 @@ class Census:
 
 
 def read() -> Reading:
-    """The connections of all processes; `bus` False when it could not be asked."""
+    """The connections of all processes; `bus` False when some of it could not be asked."""
     as_of = timezone.now()
-    try:
-        with redis.Redis.from_url(settings.REDIS_URL, **_connection_options()) as bus:
-            ids = bus.zrevrange(INDEX, 0, ROWS_READ_MAX)
-            rows = list(_rows(bus, ids[:ROWS_READ_MAX]))
-    except _AWAY:
-        return Reading(rows=[], as_of=as_of, bus=False)
+    rows: list[ConnectionRow] = []
+    more, is_whole = False, True
+    for shard in settings.BUS:
+        try:
+            with client_of(shard, **_connection_options()) as bus:
+                ids = bus.zrevrange(INDEX, 0, ROWS_READ_MAX)
+                rows += _rows(bus, ids[:ROWS_READ_MAX])
+                more = more or len(ids) > ROWS_READ_MAX
+        except _AWAY:
+            is_whole = False
     rows.sort(key=lambda row: row.opened_at, reverse=True)
-    return Reading(rows=rows, as_of=as_of, bus=True, more=len(ids) > ROWS_READ_MAX)
+    more = more or len(rows) > ROWS_READ_MAX
+    return Reading(rows=rows[:ROWS_READ_MAX], as_of=as_of, bus=is_whole, more=more)
 
 
 def find(connection_id: str) -> ConnectionRow | None:
     """One connection by its id; None where it is not open, or the bus is away."""
-    try:
-        with redis.Redis.from_url(settings.REDIS_URL, **_connection_options()) as bus:
-            return next(_rows(bus, [connection_id.encode()]), None)
-    except _AWAY:
-        return None
+    for shard in settings.BUS:
+        try:
+            with client_of(shard, **_connection_options()) as bus:
+                found = next(_rows(bus, [connection_id.encode()]), None)
+        except _AWAY:
+            continue
+        if found is not None:
+            return found
+    return None
 
 
 def _rows(bus: redis.Redis, ids: list[bytes]) -> Iterator[ConnectionRow]:

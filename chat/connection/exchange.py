@@ -13,10 +13,10 @@ from psycopg_pool import PoolTimeout
 
 from accounts import session_use, tokens
 from billing.errors import LimitReached
-from chat import approvals, branches, dead_letters, selectors, services
+from chat import approvals, branches, dead_letters, precedence, selectors, services
 from chat.connection.message_queue import MessagePriority, QueuedMessage
 from chat.connection.outbound import Outbound
-from chat.connection.places import Admitted
+from chat.connection.places import Guest
 from chat.connection.subscriber import Subscriber
 from chat.database import in_database
 from chat.errors import (
@@ -42,6 +42,7 @@ from chat.models import Run
 from chat.protocol.codes import ErrorCode
 from chat.protocol.frames import (
     Ack,
+    Advance,
     Answered,
     AnyClientFrame,
     Approve,
@@ -60,19 +61,20 @@ from chat.protocol.frames import (
     Unsubscribe,
     encode,
 )
+from netra.ids import ThreadID
 from netra.tally import TALLY
+from netra.traces import traced
 
 logger = structlog.get_logger(__name__)
 
 FAILED: Final = "This could not be done. It was kept, and we will look at it."
 UNAVAILABLE: Final = "This is not possible right now. Try again in a moment."
 RETRY_AFTER_S: Final = 2.0
-# A frozen database: the thread that waits for it may yet store the message, and a retry with the
-# same client_id is then answered with that.
+# With a frozen database; what it stores after that answers a retry with the same client_id.
 ANSWERED_WITHIN_S: Final = 8.0
 _LIMITS_IN_WORDS: Final = {
-    "runs_month": "runs of this month",
-    "messages_minute": "messages of this minute",
+    "runs_month": ("run of this month", "runs of this month"),
+    "messages_minute": ("message of this minute", "messages of this minute"),
 }
 # A limit that opens again within this time is worth waiting for.
 PATIENCE_S: Final = 120.0
@@ -140,7 +142,7 @@ class Exchange:
     __slots__ = ("_admitted", "_connection_id", "_outbound", "_subscriber", "_user")
 
     def __init__(
-        self, admitted: Admitted, connection_id: str, outbound: Outbound, subscriber: Subscriber
+        self, admitted: Guest, connection_id: str, outbound: Outbound, subscriber: Subscriber
     ) -> None:
         self._admitted = admitted
         self._user = admitted.user
@@ -212,6 +214,8 @@ class Exchange:
                 await self._subscriber.unsubscribe(frame.thread_id)
             case Stop():
                 await self._stop(frame)
+            case Advance():
+                await self._advance(frame)
             case Edit():
                 await self._edit(frame)
             case Regenerate():
@@ -243,9 +247,17 @@ class Exchange:
             files=frame.files,
             interrupt=frame.mode == "interrupt",
             model=frame.model,
+            new_thread_id=ThreadID.new() if frame.thread_id is None else None,
         )
-        posted = await in_database(services.post_message, user=self._user, message=message)
-        await self._ack_posted(frame.client_id, posted)
+        if message.new_thread_id is None:
+            await self._ack_posted(frame.client_id, await self._posted(message))
+            return
+        # Who hears a thread before it is there misses nothing, and need not read its log.
+        async with self._subscriber.listening(message.new_thread_id):
+            await self._ack_posted(frame.client_id, await self._posted(message))
+
+    async def _posted(self, message: services.Outgoing) -> services.Posted:
+        return await in_database(services.post_message, user=self._user, message=message)
 
     async def _edit(self, frame: Edit) -> None:
         posted = await in_database(
@@ -258,6 +270,7 @@ class Exchange:
         )
         await self._ack_posted(frame.client_id, posted)
 
+    @traced("acknowledge")
     async def _ack_posted(self, client_id: str, posted: services.Posted) -> None:
         # Stored is stored: with too many threads followed it is acknowledged all the same.
         with contextlib.suppress(FrameRefused):
@@ -284,6 +297,10 @@ class Exchange:
     async def _stop(self, frame: Stop) -> None:
         run: Run = await in_database(services.stop_run, user=self._user, run_id=frame.run_id)
         await self._ack(frame.client_id, run, duplicate=run.cancel_requested_at is not None)
+
+    async def _advance(self, frame: Advance) -> None:
+        done = await in_database(precedence.advance, user=self._user, run_id=frame.run_id)
+        await self._ack(frame.client_id, done.run, duplicate=done.duplicate)
 
     async def _regenerate(self, frame: Regenerate) -> None:
         shown = await in_database(
@@ -362,17 +379,16 @@ def _unavailable() -> FrameRefused:
 
 def limit_refusal(limit: LimitReached) -> FrameRefused:
     TALLY.limits.add(limit.feature)
-    of_what = _LIMITS_IN_WORDS.get(limit.feature, limit.feature.replace("_", " "))
-    words = [f"You have used all {limit.limit:,} {of_what}."]
+    plain = limit.feature.replace("_", " ")
+    one, many = _LIMITS_IN_WORDS.get(limit.feature, (plain, plain))
+    used = f"the one {one}" if limit.limit == 1 else f"all {limit.limit:,} {many}"
+    words = [f"You have used {used}."]
     if limit.resets_at is not None:
         words.append(f"More from {limit.resets_at:%-d %B, %H:%M} UTC.")
     if limit.required_tier is not None:
         words.append(f"The {limit.required_tier.value} plan has more.")
-    return FrameRefused(
-        ErrorCode.LIMIT_REACHED,
-        " ".join(words),
-        retry_after_s=_worth_waiting_for(limit),
-    )
+    wait_s = _worth_waiting_for(limit)
+    return FrameRefused(ErrorCode.LIMIT_REACHED, " ".join(words), retry_after_s=wait_s)
 
 
 def _worth_waiting_for(limit: LimitReached) -> float | None:

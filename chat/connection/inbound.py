@@ -1,13 +1,17 @@
 """What a client has sent and not been answered yet, taken up one after the other."""
 
 import asyncio
+import contextlib
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Any, Final
+
+from channels.exceptions import StopConsumer
 
 from chat.connection.message_queue import MessagePriority, MessageQueue, QueuedMessage
 from chat.connection.outcomes import OutcomeCallback
 from chat.connection.state_machine import ConnectionStateMachine
-from chat.protocol.frames import AnyClientFrame, Typing
+from chat.protocol.frames import AnyClientFrame, Approve, Edit, Regenerate, Send, Typing
+from netra import traces
 from netra.ids import ConnectionID
 
 # Frames kept until set-up is done, or until those before them are answered; beyond that the
@@ -15,6 +19,29 @@ from netra.ids import ConnectionID
 FRAMES_MAX: Final = 100
 
 Frame = QueuedMessage[AnyClientFrame]
+Message = dict[str, Any]
+
+# What begins a run or lets one go on: the spans of these are where a trace begins.
+_TRACED: Final[dict[type[AnyClientFrame], str]] = {
+    Send: "send",
+    Edit: "edit",
+    Regenerate: "regenerate",
+    Approve: "approve",
+}
+
+
+async def take_each(
+    receive: Callable[[], Awaitable[Message]], take: Callable[[Message], Awaitable[None]]
+) -> None:
+    """Hand on what the server tells of a socket, one after the other, until StopConsumer.
+
+    Channels' own loop is a task more for each socket, and one more for each frame.
+    """
+    with contextlib.suppress(StopConsumer):
+        while True:
+            await take(await receive())
+            # Frames may come by thousands in one read: the other sockets have turns in between.
+            await asyncio.sleep(0)
 
 
 class Inbound:
@@ -77,8 +104,11 @@ class Inbound:
         await self._queue.close()
 
     async def _process(self, message: Frame) -> None:
+        frame = message.payload
+        name = _TRACED.get(type(frame))
         try:
-            await self._answer(message.payload)
+            with traces.span(name) if name else contextlib.nullcontext():
+                await self._answer(frame)
         finally:
             if len(self._queue) < FRAMES_MAX:
                 self._make_room()

@@ -25,8 +25,8 @@ def key_of(node: str, connection_id: str) -> str:
     return f"{node}{_SEPARATOR}{connection_id}"
 
 
-class Admitted(Struct, frozen=True, kw_only=True):
-    """All that set-up must know of a user, read in one go.
+class Guest(Struct, frozen=True, kw_only=True):
+    """Who is behind a socket as long as it is open.
 
     `place` is the key of their place; it is empty where staff only look, who take none from them.
     """
@@ -37,8 +37,23 @@ class Admitted(Struct, frozen=True, kw_only=True):
     only_looks: bool
     # False of a token that reads only.
     may_write: bool = True
+
+
+class Admitted(Guest, frozen=True, kw_only=True):
+    """All that set-up must know of a user, read in one go; an open socket need not keep it."""
+
     entitlements: Entitlements
     active_runs: list[ActiveRunRef]
+
+    @property
+    def guest(self) -> Guest:
+        return Guest(
+            user=self.user,
+            session_key=self.session_key,
+            place=self.place,
+            only_looks=self.only_looks,
+            may_write=self.may_write,
+        )
 
 
 def take_all(admitted: Collection[Admitted]) -> dict[str, NotAdmitted]:

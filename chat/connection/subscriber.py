@@ -1,8 +1,9 @@
 """One socket's reader of threads: replay or snapshot first, then live, without a hole."""
 
 import asyncio
+import contextlib
 import time
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from typing import Any, Final
 
 from django.db import Error as DatabaseError
@@ -32,6 +33,8 @@ from netra.tally import TALLY
 REPLAY_DEPTH_MAX: Final = 2000
 RETRY_AFTER_S: Final = 1.0
 TYPING_EVERY_S: Final = 1.0
+# In place of its key: a thread that is listened for and not there yet.
+UNSTORED: Final = 0
 
 Spawn = Callable[[Coroutine[Any, Any, None]], object]
 
@@ -149,6 +152,8 @@ class Subscriber:
         """The newest seq known of each thread; a client that is behind subscribes again."""
         heads: dict[str, int] = {}
         for thread_id, subscription in self._subscriptions.items():
+            if subscription.thread == UNSTORED:
+                continue
             topic = subscription.topic
             heads[thread_id] = max(subscription.last, topic.seen if topic is not None else 0)
         return heads
@@ -190,8 +195,28 @@ class Subscriber:
 
     async def follow_own(self, *, thread: int, thread_id: str, seq: int) -> None:
         """Make sure that the sender of message `seq` hears what becomes of it."""
-        if thread_id not in self._subscriptions:
+        subscription = self._subscriptions.get(thread_id)
+        if subscription is None:
             await self.subscribe(thread=thread, thread_id=thread_id, after_seq=seq - 1)
+        elif subscription.thread == UNSTORED:
+            subscription.thread = thread
+            subscription.last = seq - 1
+            self._begin(subscription)
+
+    @contextlib.asynccontextmanager
+    async def listening(self, thread_id: str) -> AsyncIterator[None]:
+        """Hear a thread that is to be stored in this block, and leave it if it is not."""
+        subscription = Subscription(self, UNSTORED)
+        # With too many threads followed it is stored, and not followed.
+        if len(self._subscriptions) < THREADS_PER_CONNECTION_MAX:
+            self._subscriptions[thread_id] = subscription
+        try:
+            if thread_id in self._subscriptions:
+                subscription.topic = await self._hub.join(thread_id, subscription)
+            yield
+        finally:
+            if subscription.thread == UNSTORED:
+                await self.unsubscribe(thread_id)
 
     async def unsubscribe(self, thread_id: str) -> None:
         subscription = self._subscriptions.pop(thread_id, None)
@@ -217,6 +242,15 @@ class Subscriber:
                 continue
             if done:
                 return
+
+    def _begin(self, subscription: Subscription) -> None:
+        """Go live on a thread that was listened for, where nothing was heard of it so far."""
+        topic = subscription.topic
+        if topic is None or topic.seen or not self._hub.hears(topic.thread_id):
+            self.spawn(self.catch_up(subscription))
+            return
+        topic.head = subscription.last
+        subscription.live = True
 
     async def _open(self, subscription: Subscription, after_seq: int | None) -> None:
         """Decide where to go on from; what is sent waits for room, and this must not."""

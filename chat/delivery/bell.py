@@ -5,6 +5,7 @@ What it carries may be lost at any moment; the log heals that (DESIGN §4a).
 
 import asyncio
 import logging
+import time
 from collections import deque
 from typing import Any, Final
 
@@ -15,6 +16,7 @@ from redis.exceptions import RedisError
 
 from chat.delivery import trace
 from chat.delivery.layer import BusLayer
+from netra import traces
 
 logger = logging.getLogger(__name__)
 
@@ -36,6 +38,8 @@ class ThreadEvents(Struct, tag="events", kw_only=True):
     ends_run: bool = False
     # The seqs of its messages, whose way is traced.
     messages: tuple[int, ...] = ()
+    # The span in which it was appended, where its process is traced.
+    traceparent: str = ""
 
     @property
     def group(self) -> str:
@@ -178,12 +182,14 @@ def ring_of(message: dict[str, Any]) -> Ring:
     return ring_
 
 
-class Ringer:
-    """One loop's outbox to the layer: never blocks its caller, joins text that waits."""
+class Outbox:
+    """What waits for one shard of the layer: never blocks its caller, joins text that waits."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, layer: BusLayer, shard: int) -> None:
         self.loop = loop
         self.dropped = 0
+        self._layer = layer
+        self._shard = shard
         self._waiting: deque[Ring] = deque()
         self._task: asyncio.Task[None] | None = None
         self._logged_at = float("-inf")
@@ -218,18 +224,19 @@ class Ringer:
         return True
 
     async def _send_all(self) -> None:
-        layer = get_channel_layer()
-        assert isinstance(layer, BusLayer)
         try:
             while self._waiting:
+                began_at = time.time()
                 count = min(len(self._waiting), SENT_AT_ONCE_MAX)
                 rings = [self._waiting.popleft() for _ in range(count)]
                 try:
                     async with asyncio.timeout(SEND_TIMEOUT_S):
-                        await layer.group_send_all([(it.group, message_of(it)) for it in rings])
+                        await self._layer.group_send_all(
+                            self._shard, [(it.group, message_of(it)) for it in rings]
+                        )
                     for ring_ in rings:
                         if isinstance(ring_, ThreadEvents):
-                            trace.published(ring_.thread_id, ring_.messages)
+                            _published(ring_, began_at)
                 except (RedisError, OSError):  # the bus is away; subscribers heal by the log
                     self.dropped += count
                     self._log_outage()
@@ -241,6 +248,45 @@ class Ringer:
         if now - self._logged_at > _LOG_EVERY_S:
             self._logged_at = now
             logger.warning("the bus does not take messages; %d dropped so far", self.dropped)
+
+
+def _published(ring_: ThreadEvents, began_at: float) -> None:
+    trace.published(ring_.thread_id, ring_.messages)
+    if ring_.traceparent:
+        traces.record(
+            "publish",
+            began_at=began_at,
+            traceparent=ring_.traceparent,
+            thread_id=ring_.thread_id,
+            head=ring_.last,
+        )
+
+
+class Ringer:
+    """One loop's way to the layer: each shard has an outbox, so that none waits for another."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        layer = get_channel_layer()
+        assert isinstance(layer, BusLayer)
+        self.loop = loop
+        self._layer = layer
+        self._outboxes = [Outbox(loop, layer, shard) for shard in range(layer.shards)]
+
+    def put(self, ring_: Ring) -> None:
+        self._outboxes[self._layer.shard_of(ring_.group)].put(ring_)
+
+    @property
+    def dropped(self) -> int:
+        return sum(outbox.dropped for outbox in self._outboxes)
+
+    @property
+    def waiting(self) -> int:
+        return sum(outbox.waiting for outbox in self._outboxes)
+
+    async def drained(self) -> None:
+        """Wait until everything put so far was sent or given up."""
+        for outbox in self._outboxes:
+            await outbox.drained()
 
 
 _ringer: Ringer | None = None

@@ -1,7 +1,8 @@
 """One receiver a process: what the channel layer brings, handed to every socket that follows it."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import time
+from collections.abc import Callable, Collection, Coroutine
 from datetime import timedelta
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
@@ -30,6 +31,7 @@ from chat.delivery.bell import (
 from chat.delivery.bus import Bus
 from chat.delivery.topics import Listener, Topic
 from chat.protocol.frames import Services
+from netra import traces
 from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
@@ -67,6 +69,22 @@ class Follower(Protocol):
 
     @property
     def session_key(self) -> str: ...
+
+
+def _heard(topic: Topic, ring: ThreadEvents) -> bool:
+    if not ring.traceparent:
+        return topic.hear_events(ring)
+    with (
+        traces.within(ring.traceparent),
+        traces.span(
+            "deliver",
+            thread_id=ring.thread_id,
+            head=ring.last,
+            ends_run=ring.ends_run,
+            sockets=len(topic.listeners),
+        ),
+    ):
+        return topic.hear_events(ring)
 
 
 class Hub:
@@ -134,6 +152,10 @@ class Hub:
         await self._bus.join(bell.thread_group(thread_id))
         return topic
 
+    def hears(self, thread_id: str) -> bool:
+        """Whether the group of a thread that is followed was joined, and the bus is there."""
+        return self._bus.is_in(bell.thread_group(thread_id))
+
     async def leave(self, thread_id: str, listener: Listener) -> None:
         topic = self._topics.get(thread_id)
         if topic is None:
@@ -172,7 +194,7 @@ class Hub:
         match ring:
             case ThreadEvents(thread_id=thread_id):
                 topic = self._topics.get(thread_id)
-                if topic is not None and not topic.hear_events(ring):
+                if topic is not None and not _heard(topic, ring):
                     self.spawn(self._catch_up(topic))
             case ThreadDelta(thread_id=thread_id):
                 topic = self._topics.get(thread_id)
@@ -247,18 +269,26 @@ class Hub:
 
     async def _sweep(self) -> None:
         """Compare heads with the log, so that a lost doorbell heals by itself."""
-        is_away = False
+        away: set[str] = set()
+        swept_at = time.monotonic()
         while True:
+            await asyncio.sleep(PULSE_EVERY_S)
             # Once more after it came back: a bell may have been lost since the last sweep.
-            was_away, is_away = is_away, not self.services.bus
-            away = was_away or is_away
-            await asyncio.sleep(PULSE_EVERY_S if away else SWEEP_EVERY_S)
-            topics = list(self._topics.values())
-            for start in range(0, len(topics), SWEPT_AT_ONCE_MAX):
-                try:
-                    await self._sweep_some(topics[start : start + SWEPT_AT_ONCE_MAX], text=away)
-                except _OUTAGES:
-                    break
+            was_away, away = away, self._bus.out_of_reach(self._topics)
+            is_due = time.monotonic() - swept_at >= SWEEP_EVERY_S
+            if is_due:
+                swept_at = time.monotonic()
+            await self._sweep_all(was_away | away, text=True)
+            if is_due:
+                await self._sweep_all(self._topics.keys() - was_away - away, text=False)
+
+    async def _sweep_all(self, thread_ids: Collection[str], *, text: bool) -> None:
+        topics = [self._topics[one] for one in thread_ids if one in self._topics]
+        for start in range(0, len(topics), SWEPT_AT_ONCE_MAX):
+            try:
+                await self._sweep_some(topics[start : start + SWEPT_AT_ONCE_MAX], text=text)
+            except _OUTAGES:
+                return
 
     async def _sweep_some(self, topics: list[Topic], *, text: bool) -> None:
         thread_ids = [topic.thread_id for topic in topics]

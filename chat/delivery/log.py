@@ -16,12 +16,14 @@ from chat.protocol.events import (
     encode_data,
     encode_events,
 )
+from netra import traces
 
 # One read is one frame, which must not hold up a write, nor a client's memory, for long.
 READ_EVENTS_MAX: Final = 200
 READ_CHARS_MAX: Final = 256 * 1024
 
-_INSERT: Final = """
+# Of a batch, once a `head` of a thread has grown by it.
+INSERT: Final = """
 INSERT INTO chat_event (thread_id, seq, type, run_id, agent_name, ts, data)
 SELECT head.id, head.head - %(count)s + new.n, new.type, new.run_id, new.agent_name, %(ts)s,
     new.data
@@ -34,7 +36,7 @@ WITH head AS (
     UPDATE chat_thread SET head = head + %(count)s, updated_at = %(ts)s,
         answered_seq = CASE WHEN %(answers)s THEN head + %(count)s ELSE answered_seq END
     WHERE id = %(thread)s RETURNING id, head
-) {_INSERT}"""  # noqa: S608  constants only
+) {INSERT}"""  # noqa: S608  constants only
 # The run row is taken before the thread row, here as everywhere, so that no two writers deadlock.
 _APPEND_FENCED: Final = f"""
 WITH fence AS (
@@ -43,7 +45,7 @@ WITH fence AS (
 ), head AS (
     UPDATE chat_thread SET head = head + %(count)s, updated_at = %(ts)s
     FROM fence WHERE chat_thread.id = fence.thread_id RETURNING chat_thread.id, chat_thread.head
-) {_INSERT}"""  # noqa: S608  constants only
+) {INSERT}"""  # noqa: S608  constants only
 
 
 # By plain SQL: a window over the next rows, so that the database stops before memory does. The
@@ -56,6 +58,38 @@ SELECT seq, type, run_id, agent_name, ts, data FROM (
     ) AS next
 ) AS bounded WHERE before < %(chars)s ORDER BY seq
 """
+
+
+class Batch:
+    """Events that are appended together, and the values of the statement that inserts them."""
+
+    __slots__ = ("_events", "_ts", "values")
+
+    def __init__(self, events: Sequence[NewEvent], ts: datetime) -> None:
+        self._events = events
+        self._ts = ts
+        self.values: dict[str, Any] = {
+            "count": len(events),
+            "ts": ts,
+            "types": [event.data.type for event in events],
+            "run_ids": [event.run_id for event in events],
+            "agents": [event.agent_name for event in events],
+            "data": [encode_data(event.data) for event in events],
+        }
+
+    def stored(self, seqs: Sequence[int]) -> list[StoredEvent]:
+        """As they are in the log, at these places."""
+        return [
+            StoredEvent(
+                seq=seq,
+                type=event.data.type,
+                run_id=event.run_id,
+                agent_name=event.agent_name,
+                ts=self._ts,
+                data=text,
+            )
+            for seq, event, text in zip(seqs, self._events, self.values["data"], strict=False)
+        ]
 
 
 class Fenced(Exception):
@@ -108,6 +142,7 @@ def batch(thread_id: str, stored: Sequence[StoredEvent]) -> bell.ThreadEvents:
         frame=encode_events(thread_id, stored),
         ends_run=any(event.type == AgentCompleted.type for event in stored),
         messages=messages_in(stored),
+        traceparent=traces.traceparent(),
     )
 
 
@@ -147,27 +182,8 @@ def _read(thread: str, keys: dict[str, Any], after_seq: int) -> list[StoredEvent
 def _insert(
     sql: str, keys: dict[str, Any], events: Sequence[NewEvent], ts: datetime
 ) -> list[StoredEvent]:
-    data = [encode_data(event.data) for event in events]
-    values = {
-        **keys,
-        "count": len(events),
-        "ts": ts,
-        "types": [event.data.type for event in events],
-        "run_ids": [event.run_id for event in events],
-        "agents": [event.agent_name for event in events],
-        "data": data,
-    }
+    appended = Batch(events, ts)
     with connection.cursor() as cursor:
-        cursor.execute(sql, values)
+        cursor.execute(sql, keys | appended.values)
         seqs = sorted(row[0] for row in cursor.fetchall())
-    return [
-        StoredEvent(
-            seq=seq,
-            type=event.data.type,
-            run_id=event.run_id,
-            agent_name=event.agent_name,
-            ts=ts,
-            data=text,
-        )
-        for seq, event, text in zip(seqs, events, data, strict=False)
-    ]
+    return appended.stored(seqs)

@@ -103,6 +103,11 @@ class Thread(models.Model):
     def is_deleted(self) -> bool:
         return self.purge_at is not None
 
+    @property
+    def is_gone(self) -> bool:
+        """Whether it can no longer be restored, though a worker may have yet to remove it."""
+        return self.purge_at is not None and self.purge_at <= timezone.now()
+
 
 class Role(models.TextChoices):
     USER = "user"

@@ -61,11 +61,11 @@ class MessageEdited(EventData, frozen=True, kw_only=True):
 
 
 class MessageMoved(EventData, frozen=True, kw_only=True):
-    """A message that waits follows another answer now: one went before it."""
+    """A message that waits follows another answer now, or none: the order has changed."""
 
     type: ClassVar[str] = "message_moved"
     message_id: str
-    after_run_id: str
+    after_run_id: str | None = None
 
 
 class BranchSelected(EventData, frozen=True, kw_only=True):

@@ -4,7 +4,7 @@ import json
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from chat.protocol.codes import RETRYABLE, ErrorCode
 
@@ -50,6 +50,13 @@ class Stop(ClientFrame, frozen=True, kw_only=True, tag="stop"):
     run_id: ID
 
 
+class Advance(ClientFrame, frozen=True, kw_only=True, tag="advance"):
+    """Let a message that waits go before all others; its run names it."""
+
+    client_id: ClientID
+    run_id: ID
+
+
 class Edit(ClientFrame, frozen=True, kw_only=True, tag="edit"):
     """Another text for a message: in place while it waits, else as a version beside it."""
 
@@ -68,7 +75,7 @@ class Regenerate(ClientFrame, frozen=True, kw_only=True, tag="regenerate"):
 
 
 class Switch(ClientFrame, frozen=True, kw_only=True, tag="switch"):
-    """Show the branch through an answer or, instead, through a question."""
+    """Show the branch through an answer or, instead, through a message."""
 
     client_id: ClientID
     run_id: ID | None = None
@@ -99,7 +106,7 @@ class Ping(ClientFrame, frozen=True, kw_only=True, tag="ping"):
 
 
 # Those that get exactly one final answer, ack or error.
-Answered = Send | Stop | Edit | Regenerate | Switch | Approve
+Answered = Send | Stop | Advance | Edit | Regenerate | Switch | Approve
 AnyClientFrame = Answered | Subscribe | Unsubscribe | Seen | Typing | Ping
 
 
@@ -184,6 +191,10 @@ class ThreadRow(Struct, frozen=True, kw_only=True):
     unread: bool
     # It lies in the bin, or is gone.
     deleted: bool
+    # Only of one that is gone for ever.
+    gone: bool | UnsetType = UNSET
+    # A tool call waits for the user's decision; left out where that has not changed.
+    waiting: bool | UnsetType = UNSET
 
 
 class Threads(ServerFrame, kw_only=True, tag="threads"):
@@ -259,8 +270,8 @@ _decoder: Final = msgspec.json.Decoder(AnyClientFrame)
 _encoder: Final = msgspec.json.Encoder(enc_hook=str)
 _FRAME_TYPES: Final = frozenset(
     {
-        "send", "subscribe", "unsubscribe", "stop", "edit", "regenerate", "switch", "approve",
-        "seen", "typing", "ping",
+        "send", "subscribe", "unsubscribe", "stop", "advance", "edit", "regenerate", "switch",
+        "approve", "seen", "typing", "ping",
     }
 )  # fmt: skip
 

@@ -42,6 +42,8 @@ class MessageView(Struct, frozen=True, kw_only=True):
     ts: str
     files: tuple[FileRef, ...] = ()
     thinking: str | UnsetType = UNSET
+    # From the run's beginning to its last thought, where it had any.
+    thought_ms: int | UnsetType = UNSET
     tool_calls: tuple[ToolCallView, ...] | UnsetType = UNSET
     error: Fault | UnsetType = UNSET
     usage: dict[str, Any] | UnsetType = UNSET
@@ -69,6 +71,8 @@ class ActiveRun(Struct, frozen=True, kw_only=True):
     attempt: int
     started_at: str | None
     thinking: str
+    # As of a message.
+    thought_ms: int | UnsetType = UNSET
     tool_calls: tuple[ToolCallView, ...] = ()
 
 

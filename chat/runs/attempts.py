@@ -45,6 +45,7 @@ from chat.protocol.events import (
 from chat.protocol.frames import encode_value
 from chat.runs.lifecycle import ATTEMPTS_MAX, OPEN_CALLS, CallState, RunState
 from chat.usage import add_to_day
+from netra import traces
 from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
@@ -109,7 +110,7 @@ def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
     run = Run.objects.select_related("thread", "user", "question").get(public_id=run_id)
     if run.attempt == 1 and run.started_at is not None:
         TALLY.runs_waited.add((run.started_at - run.created_at).total_seconds())
-    text = run.partial_text[: run.history_length]
+        traces.record("wait", began_at=run.created_at.timestamp(), run_id=run_id)
     event: EventData = AgentStarted(
         model=model,
         trigger=run.trigger,  # type: ignore[arg-type]  # held by the column
@@ -117,8 +118,8 @@ def _claim(run_id: str, *, agent_name: str, model: str) -> Attempt | None:
     )
     if run.attempt > 1:
         event = RunResumed(attempt=run.attempt, reason=_why_resumed(run))
-    attempt = attempt_of(run, text=text)
-    append(attempt, text, [event])
+    attempt = attempt_of(run, text=run.partial_text[: run.history_length])
+    append(attempt, attempt.text, [event])
     return attempt
 
 

@@ -16,7 +16,7 @@ from chat.delivery.log import Fenced
 from chat.models import Run
 from chat.protocol.events import Fault
 from chat.runs.attempts import attempt_of, finish
-from chat.runs.lifecycle import ATTEMPTS_MAX, RunState
+from chat.runs.lifecycle import ACTIVE, ATTEMPTS_MAX, RunState
 from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
@@ -67,6 +67,9 @@ def _abandoned() -> QuerySet[Run]:
     ahead = Run.objects.filter(
         turns.ahead_of(OuterRef("pk"), OuterRef("precedence")), thread=OuterRef("thread")
     )
+    works = Run.objects.filter(thread=OuterRef("thread"), state__in=sorted(ACTIVE))
+    # Those before one that has begun wait for it.
+    next_ones = ~Exists(ahead) | (~Exists(works) & turns.begun())
     lost = Q(state=RunState.RUNNING, lease_until__lt=Now())
     # Whoever waits for a place of the user's plan is begun by the run that frees it.
     busy = Run.objects.filter(user=OuterRef("user"), ended_at=None, job_id__isnull=False).exclude(
@@ -74,7 +77,7 @@ def _abandoned() -> QuerySet[Run]:
     )
     waits = Q(state=RunState.QUEUED, created_at__lt=Now() - FORGOTTEN_AFTER)
     may_begin = Q(job_id__isnull=False) | ~Exists(busy)
-    forgotten = ((waits & ~Exists(ahead)) | turns.decided()) & may_begin
+    forgotten = ((waits & next_ones) | turns.decided()) & may_begin
     stopped = Q(state=RunState.WAITING, cancel_requested_at__isnull=False)
     return Run.objects.filter(lost | forgotten | stopped).exclude(Exists(pending))
 

@@ -38,6 +38,8 @@ from chat.runs.lifecycle import CallState
 from chat.runs.usage import usage_of
 from chat.search import FoundMessage, messages_with
 from chat.usage import Usage, usage_from
+from netra import traces
+from netra.replica import read_history
 from netra.tally import TALLY
 
 logger = structlog.get_logger(__name__)
@@ -122,6 +124,7 @@ class Runner:
 
     async def finish(self, status: RunStatus, error: Fault | None = None) -> None:
         self.answer.close()
+        traces.note(status=status, code=error.code if error else "")
         await in_database(
             attempts.finish,
             self.attempt,
@@ -197,8 +200,9 @@ class Runner:
     async def _steps(self, agent_run: AgentRun[ToolContext, str], opening: prompts.Opening) -> None:
         async for node in agent_run:
             if Agent.is_model_request_node(node):
-                async with node.stream(agent_run.ctx) as stream:
-                    await self._stream(stream)
+                with traces.span("model_request", model=self.choice.name):
+                    async with node.stream(agent_run.ctx) as stream:
+                        await self._stream(stream)
             elif Agent.is_call_tools_node(node):
                 # The model's answer is complete: from here a later attempt can go on.
                 await self._checkpoint(agent_run, opening)
@@ -278,8 +282,9 @@ class Runner:
 
     async def _search(self, words: str) -> Sequence[FoundMessage]:
         """The user's messages in other threads: this one the agent has been shown."""
+        user, here = self.attempt.user, self.attempt.thread
         return await in_database(
-            messages_with, words, user=self.attempt.user, without_thread=self.attempt.thread
+            lambda: read_history(messages_with, words, user=user, without_thread=here)
         )
 
     async def _account(self) -> Any:
@@ -301,7 +306,8 @@ class Runner:
             raise CallInterrupted
         started = time.monotonic()
         try:
-            result = await within_time(tool, call)
+            with traces.span("tool", tool=tool.name, call_id=call_id):
+                result = await within_time(tool, call)
         except ToolFault as fault:
             await self._end_call(begun, started, error=_as_error(fault))
             raise

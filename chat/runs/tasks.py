@@ -26,6 +26,7 @@ from chat.model_rows import TEST_TASK
 from chat.runs import attempts, reaper
 from chat.runs.attempts import Attempt
 from chat.runs.runner import Runner
+from netra import traces
 
 logger = structlog.get_logger(__name__)
 
@@ -47,24 +48,30 @@ _running: dict[tuple[str, int], tuple[Runner, asyncio.Task[None]]] = {}
 
 
 @app.task(name=turns.RUN_TASK, queue=turns.RUN_QUEUE, pass_context=True)
-async def execute_run(context: JobContext, run_id: str) -> None:
+async def execute_run(context: JobContext, run_id: str, traceparent: str = "") -> None:
     """Run one attempt, if the run is to be had; ends it on every path but a lost worker."""
+    with traces.within(traceparent):
+        await _execute(context, run_id)
+
+
+async def _execute(context: JobContext, run_id: str) -> None:
     taken = await in_database(_take, run_id)
     if taken is None:
         return
     attempt, chain = taken
     with structlog.contextvars.bound_contextvars(run_id=run_id):
         runner = Runner(attempt, chain)
-        # A task of its own: a stop cancels the agent, never the code that ends the run.
-        work = asyncio.create_task(runner.run())
         key = (run_id, attempt.attempt)
-        _running[key] = (runner, work)
-        try:
-            await _supervise(context, runner, work)
-        except Fenced:
-            logger.info("the run went on elsewhere")
-        finally:
-            del _running[key]
+        with traces.span("run", run_id=run_id, attempt=attempt.attempt):
+            # A task of its own: a stop cancels the agent, never the code that ends the run.
+            work = asyncio.create_task(runner.run())
+            _running[key] = (runner, work)
+            try:
+                await _supervise(context, runner, work)
+            except Fenced:
+                logger.info("the run went on elsewhere")
+            finally:
+                del _running[key]
         if not context.should_abort():
             await _give_title(runner)
 

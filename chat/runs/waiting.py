@@ -8,7 +8,7 @@ from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
-from chat import turns
+from chat import questions, turns
 from chat.delivery.log import Fenced
 from chat.models import Run, ToolCall
 from chat.protocol.events import ApprovalRequired, ToolCalled, ToolExecuting, timestamp
@@ -84,3 +84,4 @@ def _wait(attempt: Attempt, text: str) -> None:
         raise Fenced
     # Its place is free for another run of the user as long as it waits.
     turns.end(run)
+    questions.publish_thread_row(thread=attempt.thread, user_id=attempt.user_id)

@@ -16,6 +16,7 @@ from netra.client.errors import (
 from netra.client.frames import Account, Ack, Event, FileRef, Message, Services, Trial, User
 from netra.client.outbox import Outbox
 from netra.client.pending import (
+    PendingAdvance,
     PendingDecision,
     PendingEdit,
     PendingRegenerate,
@@ -42,6 +43,7 @@ __all__ = [
     "OutboxFull",
     "OutboxUnreadable",
     "Overtaken",
+    "PendingAdvance",
     "PendingDecision",
     "PendingEdit",
     "PendingRegenerate",

@@ -74,7 +74,7 @@ class Branches:
             case "message_edited":
                 self._edit(str(data.get("message_id")), str(data.get("text", "")))
             case "message_moved":
-                self._move(str(data.get("message_id")), str(data.get("after_run_id")))
+                self._move(str(data.get("message_id")), _text_or_none(data.get("after_run_id")))
 
     def take_ack(self, message_id: str, run_id: str) -> None:
         """Learn which run answers a message of ours; its event may not have come yet."""
@@ -154,10 +154,17 @@ class Branches:
         if question is not None:
             self._questions[message_id] = replace(question, text=text)
 
-    def _move(self, message_id: str, after_run_id: str) -> None:
-        """A waiting question follows the one that was just asked, which took its place."""
+    def _move(self, message_id: str, after_run_id: str | None) -> None:
+        """A waiting question follows the one that was just asked, which took its place.
+
+        Where those that wait were put in another order only a snapshot can tell.
+        """
         moved, urgent = self._questions.get(message_id), self._questions.get(self._end or "")
-        if moved is None or urgent is None or moved.after_run_id != urgent.after_run_id:
+        if after_run_id is None or moved is None or urgent is None or moved is urgent:
+            self.is_torn = True
+            return
+        runs = self._runs_of[urgent.message_id] or (after_run_id,)
+        if moved.after_run_id != urgent.after_run_id or after_run_id not in runs:
             self.is_torn = True
             return
         if not self._runs_of[urgent.message_id]:

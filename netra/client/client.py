@@ -19,6 +19,7 @@ from netra.client.outbox import Outbox
 from netra.client.outbox_file import OutboxFile
 from netra.client.pending import (
     Pending,
+    PendingAdvance,
     PendingDecision,
     PendingEdit,
     PendingRegenerate,
@@ -173,6 +174,13 @@ class ChatClient:
     async def stop(self, run_id: str) -> Ack:
         """Ask a run to stop; its `agent_completed` follows. Raises Refused, OutboxFull, Closed."""
         return await self._ask(PendingStop(client_id=new_client_id(), run_id=run_id))
+
+    async def advance(self, run_id: str) -> Ack:
+        """Let a message that waits go before all others, and stop the active run of its thread.
+
+        Raises Refused, OutboxFull, Closed.
+        """
+        return await self._ask(PendingAdvance(client_id=new_client_id(), run_id=run_id))
 
     async def edit(self, message_id: str, text: str, *, model: str | None = None) -> Ack:
         """Give a message another text: in place while it waits, else as a version beside it.

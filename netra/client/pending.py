@@ -49,6 +49,18 @@ class PendingStop:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class PendingAdvance:
+    """A message that waits, named by its run, to go before all others."""
+
+    client_id: str
+    run_id: str
+    user_id: str | None = None
+
+    def frame(self) -> str:
+        return json.dumps({"type": "advance", "client_id": self.client_id, "run_id": self.run_id})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class PendingDecision:
     """What is decided about a tool call; not stored either, since another device may decide."""
 
@@ -129,5 +141,11 @@ class PendingSwitch:
 
 
 Pending = (
-    PendingSend | PendingEdit | PendingRegenerate | PendingSwitch | PendingStop | PendingDecision
+    PendingSend
+    | PendingEdit
+    | PendingRegenerate
+    | PendingSwitch
+    | PendingStop
+    | PendingAdvance
+    | PendingDecision
 )

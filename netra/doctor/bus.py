@@ -6,6 +6,8 @@ from typing import Any, Final
 import redis
 from django.conf import settings
 
+from chat.delivery.shards import client_of
+from netra.buses import Shard
 from netra.doctor.findings import Finding, Findings, fine, problem, warning
 
 VERSION_MIN: Final = (6, 2)
@@ -16,28 +18,42 @@ SUBSCRIBER_BYTES_MIN: Final = 32 * 1024 * 1024
 
 
 def check_bus() -> Findings:
-    client = redis.Redis.from_url(
-        settings.REDIS_URL, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S
-    )
+    for shard in settings.BUS:
+        yield from _check(shard)
+
+
+def whose(shard: Shard) -> str:
+    """What a finding about a shard is called; where there is but one, it needs no name."""
+    return "bus" if len(settings.BUS) == 1 else f"bus {shard.name}"
+
+
+def _check(shard: Shard) -> Findings:
+    name = whose(shard)
     try:
-        with client:
+        with client_of(shard, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S) as client:
             info: dict[str, Any] = client.info()
-            yield _version(info)
+            yield _version(name, info)
             yield _carries(client)
             yield _memory(client, info)
             yield _subscribers(client)
     except redis.ResponseError as error:
-        yield problem("bus", str(error), "Let the user of REDIS_URL run INFO, CONFIG and PUBLISH.")
+        yield problem(name, str(error), "Let the user of REDIS_URL run INFO, CONFIG and PUBLISH.")
     except (redis.RedisError, OSError) as error:
-        yield problem("bus", str(error), "Start Valkey or Redis, or correct REDIS_URL.")
+        yield problem(name, str(error), "Start Valkey or Redis, or correct REDIS_URL.")
 
 
-def _version(info: dict[str, Any]) -> Finding:
+def _version(name: str, info: dict[str, Any]) -> Finding:
     told = str(info.get("valkey_version") or info["redis_version"])
-    name = f"{'Valkey' if 'valkey_version' in info else 'Redis'} {told}"
+    found = f"{'Valkey' if 'valkey_version' in info else 'Redis'} {told}"
+    if info.get("cluster_enabled"):
+        return problem(
+            name,
+            f"{found} is part of a cluster, whose nodes all carry what one is told",
+            "Name single servers, or services of sentinels, several of them in REDIS_URL.",
+        )
     if tuple(int(part) for part in told.split(".")[:2]) < VERSION_MIN:
-        return problem("bus", name, "Upgrade it: Redis 6.2 is the oldest, Valkey the newest.")
-    return fine("bus", f"{name} answers")
+        return problem(name, found, "Upgrade it: Redis 6.2 is the oldest, Valkey the newest.")
+    return fine(name, f"{found} answers")
 
 
 def _carries(client: "redis.Redis") -> Finding:

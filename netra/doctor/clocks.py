@@ -8,7 +8,8 @@ import psycopg
 import redis
 from django.conf import settings
 
-from netra.doctor.bus import WITHIN_S
+from chat.delivery.shards import client_of
+from netra.doctor.bus import WITHIN_S, whose
 from netra.doctor.database import session
 from netra.doctor.findings import Finding, Findings, fine, problem, warning
 
@@ -25,14 +26,15 @@ def check_clocks() -> Findings:
             yield compared("database", row[0].timestamp(), ours=time.time())
     except psycopg.Error:
         pass  # said already, by the check of the database
-    try:
-        with redis.Redis.from_url(
-            settings.REDIS_URL, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S
-        ) as client:
-            seconds, micros = client.time()
-            yield compared("bus", seconds + micros / 1e6, ours=time.time())
-    except (redis.RedisError, OSError):
-        pass  # said already, by the check of the bus
+    for shard in settings.BUS:
+        try:
+            with client_of(
+                shard, socket_timeout=WITHIN_S, socket_connect_timeout=WITHIN_S
+            ) as client:
+                seconds, micros = client.time()
+                yield compared(whose(shard), seconds + micros / 1e6, ours=time.time())
+        except (redis.RedisError, OSError):
+            pass  # said already, by the check of the bus
 
 
 def compared(whose: str, theirs: float, *, ours: float) -> Finding:

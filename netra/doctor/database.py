@@ -6,7 +6,7 @@ from typing import Any, Final, LiteralString
 
 import psycopg
 from django.conf import settings
-from django.db import connections
+from django.db import DEFAULT_DB_ALIAS, connections
 from django.db.migrations.executor import MigrationExecutor
 
 from chat import nodes, selectors
@@ -19,9 +19,9 @@ SESSIONS_BESIDE_POOL: Final = 6
 
 
 @contextmanager
-def session() -> Iterator[psycopg.Connection[Any]]:
+def session(alias: str = DEFAULT_DB_ALIAS) -> Iterator[psycopg.Connection[Any]]:
     """A connection of its own: the pool would keep the first, and may be full."""
-    parameters = connections["default"].get_connection_params()
+    parameters = connections[alias].get_connection_params()
     for name in ("context", "cursor_factory", "pool"):
         parameters.pop(name, None)
     parameters["connect_timeout"] = CONNECT_WITHIN_S
@@ -47,9 +47,12 @@ def check_database() -> Findings:
             yield _sessions(connection)
         yield _pooling()
     except psycopg.Error as error:
-        # libpq's first line says where it tried; none of them holds the password.
-        told = str(error).partition("\n")[0]
-        yield problem("database", told, "Start PostgreSQL, or correct DATABASE_URL.")
+        yield problem("database", told(error), "Start PostgreSQL, or correct DATABASE_URL.")
+
+
+def told(error: psycopg.Error) -> str:
+    """libpq's first line, which says where it tried; none of them holds the password."""
+    return str(error).partition("\n")[0]
 
 
 def _one(connection: psycopg.Connection[Any], query: LiteralString, *values: object) -> Any:

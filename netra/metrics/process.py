@@ -20,6 +20,12 @@ def process_families() -> Iterator[Metric]:
     yield counters(
         "netra_runs_ended", "Runs that this process ended, by how.", "state", TALLY.runs_ended
     )
+    yield counters(
+        "netra_history_reads",
+        "Reads of history where a replica is configured, by who answered.",
+        "from",
+        TALLY.history_reads,
+    )
     yield from _bell()
     yield from _pool()
 

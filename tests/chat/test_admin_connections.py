@@ -25,6 +25,7 @@ from chat.consumers import OPEN
 from chat.database import in_database
 from chat.models import Node
 from chat.protocol.codes import CloseCode
+from netra.buses import shards_of
 from netra.ids import ConnectionID, UserID
 from tests.chat.sockets import Socket, session_of, until, web_process
 
@@ -136,7 +137,7 @@ def test_many_connections_are_shown_a_page_at_a_time(operator: Client) -> None:
 def test_the_page_says_when_the_bus_is_away(
     operator: Client, tmp_path: Path, settings: Settings
 ) -> None:
-    settings.REDIS_URL = f"unix://{tmp_path}/nobody.sock"
+    settings.BUS = shards_of((f"unix://{tmp_path}/nobody.sock",))
     page = operator.get(PAGE)
     assert page.status_code == 200
     assert "The bus is away" in page.content.decode()

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import User
 from billing.models import UsageCounter
-from chat import approvals, services, turns
+from chat import approvals, selectors, services, turns
 from chat.errors import AlreadyDecided, RunNotFound
 from chat.models import Event, Message, Run, ToolCall
 from chat.runs import attempts, reaper, waiting
@@ -70,6 +70,15 @@ def test_a_run_that_waits_holds_no_worker_and_no_place(user: User) -> None:
     assert data_of(run_id, "approval_required")["args"] == ARGS
     other = post(user, "c2")
     assert begun(user) == [other.run_id]
+
+
+def test_the_list_says_that_it_waits_until_it_is_decided(user: User) -> None:
+    run_id = asked(user)
+    thread = Run.objects.get(public_id=run_id).thread_id
+    assert selectors.thread_row(thread=thread).waiting is True
+    decide(user, run_id, "approve")
+    listed, _ = selectors.threads_before(user=user.pk, before=None, limit=5)
+    assert [(row.running, row.waiting) for row in listed] == [(True, False)]
 
 
 def test_an_approved_call_is_begun_once_with_the_arguments_as_edited(user: User) -> None:

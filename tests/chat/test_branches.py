@@ -183,13 +183,17 @@ def test_switching_shows_the_branch_that_was_added_to_last(payer: User) -> None:
     by_message = branches.switch(user=payer, run_id=None, message_id=first.message_id)
     assert by_message.run.public_id == second.run_id
     assert shown(first.thread) == ["q1", "a1", "q2", "a2"]
+    answered = Message.objects.get(run__public_id=later.run_id).public_id
+    by_answer = branches.switch(user=payer, run_id=None, message_id=answered)
+    assert by_answer.run.public_id == later.run_id
+    branches.switch(user=payer, run_id=None, message_id=first.message_id)
     by_run = branches.switch(user=payer, run_id=edited.run_id, message_id=None)
     assert by_run.run.public_id == later.run_id
     assert shown(first.thread) == ["q1 better", "b1", "q3", "b3"]
     selected = events(first.thread, "branch_selected")
-    assert [one["run_id"] for one in selected] == [second.run_id, later.run_id]
+    assert [one["run_id"] for one in selected] == [second.run_id, later.run_id] * 2
     repeated = branches.switch(user=payer, run_id=later.run_id, message_id=None)
-    assert (repeated.duplicate, len(events(first.thread, "branch_selected"))) == (True, 2)
+    assert (repeated.duplicate, len(events(first.thread, "branch_selected"))) == (True, 4)
     # The next message follows what is shown.
     branches.switch(user=payer, run_id=second.run_id, message_id=None)
     say(payer, "c4", "q4", first.thread_id)

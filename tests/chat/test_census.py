@@ -17,6 +17,7 @@ from chat.connection.census import ConnectionRow
 from chat.consumers import NODE, OPEN
 from chat.delivery import hub
 from chat.models import Thread
+from netra.buses import shards_of
 from netra.engines import Valkey, wait_until_ready
 from netra.processes import end, spawn
 from tests.chat.sockets import Socket, session_of, until, web_process
@@ -131,7 +132,7 @@ class OwnBus:
 @pytest.fixture
 def own_bus(tmp_path: Path, settings: Settings) -> Iterator[OwnBus]:
     bus = OwnBus(tmp_path)
-    settings.REDIS_URL = bus.engine.url
+    settings.BUS = shards_of((bus.engine.url,))
     yield bus
     bus.stop()
 

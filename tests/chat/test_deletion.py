@@ -14,6 +14,7 @@ from chat import (
     branches,
     deletion,
     erasure,
+    precedence,
     selectors,
     services,
     shares,
@@ -64,6 +65,7 @@ def test_what_lies_in_the_bin_is_as_if_it_were_not_there(user: User) -> None:
         "interrupt": (lambda: interrupt(user, "c2", posted.thread_id), ThreadNotFound),
         "edit": (lambda: edit(user, posted.message_id, "x"), MessageNotFound),
         "again": (lambda: again(user, posted.run_id), RunNotFound),
+        "advance": (lambda: precedence.advance(user=user, run_id=posted.run_id), RunNotFound),
         "stop": (lambda: services.stop_run(user=user, run_id=posted.run_id), RunNotFound),
         "switch": (
             lambda: branches.switch(user=user, run_id=posted.run_id, message_id=None),
@@ -196,7 +198,7 @@ def test_what_still_runs_is_waited_for(user: User) -> None:
     attempt = claimed(posted.run_id)
     deletion.delete_for_ever(user=user, thread_id=posted.thread_id)
     assert ids(user, "deleted") == []
-    assert Thread.objects.exists()
+    assert selectors.thread_row(thread=posted.thread).gone is True
 
     Run.objects.filter(pk=attempt.run).update(state=RunState.STOPPED, ended_at=timezone.now())
     assert erasure.empty_bin() == 1

@@ -114,6 +114,7 @@ async def test_staff_who_look_read_and_change_nothing(user: User) -> None:
             {"type": "edit", "message_id": posted.message_id, "text": "mine"},
             {"type": "regenerate", "run_id": posted.run_id},
             {"type": "switch", "run_id": posted.run_id},
+            {"type": "advance", "run_id": posted.run_id},
             {"type": "approve", "run_id": posted.run_id, "call_id": "c", "decision": "approve"},
         ]
         for number, change in enumerate(changes):

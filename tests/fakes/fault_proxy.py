@@ -47,11 +47,35 @@ FATES: Final = ("drop", "repeat", "late", "stall", "cut")
 CALM: Final = Faults()
 
 
+class Onlooker:
+    """Is told of each WebSocket what passes over it, before anything is done to it."""
+
+    def opened(self, link: Link, head: bytes) -> None:
+        """A client asks for a WebSocket."""
+
+    def said(self, link: Link, frame: Frame) -> None:
+        """The client sent it."""
+
+    def heard(self, link: Link, frame: Frame) -> None:
+        """The server sent it."""
+
+    def ended(self, link: Link) -> None:
+        """Nothing comes any more, from the client at least."""
+
+
 class FaultProxy(Relay):
     """Carries HTTP as it is, and WebSocket frames from the server as `faults` has it."""
 
-    def __init__(self, upstream: int, *, seed: int = 0, faults: Faults = CALM) -> None:
+    def __init__(
+        self,
+        upstream: int,
+        *,
+        seed: int = 0,
+        faults: Faults = CALM,
+        onlooker: Onlooker | None = None,
+    ) -> None:
         super().__init__(dial=self._dial_web, up=self._up, down=self._down)
+        self._onlooker = onlooker or Onlooker()
         self.upstream = upstream
         self.faults = faults
         self.counts: Counter[str] = Counter()
@@ -83,8 +107,16 @@ class FaultProxy(Relay):
         if b"upgrade: websocket" not in head.lower():
             await pass_on(link.from_client, link.to_server)
             return
+        self._onlooker.opened(link, head)
+        try:
+            await self._up_frames(link, chance)
+        finally:
+            self._onlooker.ended(link)
+
+    async def _up_frames(self, link: Link, chance: random.Random) -> None:
         while True:
             frame = await next_frame(link.from_client)
+            self._onlooker.said(link, frame)
             await self._flowing.wait()
             if frame.kind == "seen":
                 frame = self._corrected(frame, link)
@@ -110,6 +142,7 @@ class FaultProxy(Relay):
         try:
             while True:
                 frame = await next_frame(link.from_server)
+                self._onlooker.heard(link, frame)
                 await self._flowing.wait()
                 if frame.kind not in self.faults.kinds:
                     link.to_client.write(frame.raw)

@@ -27,6 +27,10 @@ class Link:
     from_server: asyncio.StreamReader
     to_server: asyncio.StreamWriter
 
+    @property
+    def is_closing(self) -> bool:
+        return self.to_client.is_closing() or self.to_server.is_closing()
+
     def cut(self) -> None:
         """End both connections at once; what was not yet written is lost."""
         for writer in (self.to_client, self.to_server):
@@ -151,4 +155,9 @@ class Relay:
     async def _pump(self, pump: Pump, link: Link) -> None:
         # Either end may go at any moment: that is an end, not an error.
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-            await pump(link)
+            try:
+                await pump(link)
+            except RuntimeError:
+                # uvloop's word for a transport that has closed meanwhile.
+                if not link.is_closing:
+                    raise

@@ -98,7 +98,7 @@ async def focus_by_tab(tab: Tab) -> None:
     raise AssertionError("thirty steps did not lead to the message field")
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.chaos)])
 async def test_axe_finds_nothing_serious(
     scheme: Literal["light", "dark"],
     visits: Visits,

@@ -176,7 +176,7 @@ async def test_all_data_is_exported_and_then_the_account_deleted(
     await expect(tab.page.get_by_text("You are signed out.")).to_be_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.chaos)])
 async def test_every_page_fits_a_phone_and_axe_finds_nothing_serious(
     scheme: Literal["light", "dark"], visits: Visits, newcomer: Newcomer
 ) -> None:

@@ -53,13 +53,17 @@ async def test_what_waits_is_announced_takes_no_focus_and_is_decided_on_another_
     tab = await asked_for_approval(visits, person)
     await expect(tab.page.locator("#announcer")).to_have_text(re.compile("asks whether it may use"))
     await expect(tab.message).to_be_focused()
+    in_list = tab.page.locator("#threads").get_by_role("img", name="Waits for your decision")
+    await expect(in_list).to_be_visible()
     await tab.page.reload()
     await expect(approval(tab)).to_contain_text("Open until")
+    await expect(in_list).to_be_visible()
 
     other = await visits.open(person.cookie(visits.servers), viewport=PHONE)
     await other.chat(f"/chat/{tab.thread_id}/")
     assert await violations(other) == []
     await other.button("Approve").click()
+    await expect(in_list).to_be_hidden()
     for each in (tab, other):
         await expect(each.answers).to_contain_text(ALLOWED)
         await expect(approval(each)).to_have_count(0)
@@ -154,10 +158,11 @@ async def test_messages_wait_for_their_turn_are_taken_back_or_sent_now(
     await expect(tab.questions.nth(2)).to_contain_text("Stopped before")
     await expect(tab.questions.nth(3)).to_contain_text("Waiting (2nd)")
 
-    await tab.button("Send now").click()
+    await tab.questions.nth(3).get_by_role("button", name="Send now").click()
     await expect(tab.answers.first).to_contain_text("Stopped before you decided")
+    await expect(tab.questions.nth(1)).to_contain_text("3 + 3")
     await expect(tab.answers).to_have_count(3)
     await tab.expect_end()
-    await expect(tab.answers.nth(1)).to_contain_text("42")
-    await expect(tab.answers.nth(2)).to_contain_text("6")
+    await expect(tab.answers.nth(1)).to_contain_text("6")
+    await expect(tab.answers.nth(2)).to_contain_text("42")
     await expect(tab.button("Remove")).to_have_count(0)

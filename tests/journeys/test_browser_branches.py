@@ -11,6 +11,7 @@ from tests.journeys.browser import BROWSER_JOURNEY, NO_SERVER, Between, Tab, Vis
 from tests.journeys.conftest import Person
 from tests.journeys.test_browser_access import PHONE, violations
 from tests.journeys.test_browser_outbox import texts_of
+from tests.journeys.test_browser_threads import field
 
 pytestmark = BROWSER_JOURNEY
 
@@ -67,7 +68,7 @@ async def expect_talk(tab: Tab, *turns: tuple[str, str]) -> None:
     await tab.expect_end()
 
 
-async def test_an_edited_question_begins_a_branch_and_both_stay(
+async def test_an_edited_question_begins_a_branch_and_both_stay_and_are_found(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:
     person = await newcomer("lovelace")
@@ -91,6 +92,14 @@ async def test_an_edited_question_begins_a_branch_and_both_stay(
     await expect_talk(tab, (OTHER, "48"))
     await tab.ask(SECOND)
     await expect_talk(other, (OTHER, "48"), (SECOND, "5"))
+
+    await field(tab).fill("what is 6 * 7")
+    hit = tab.page.get_by_role("option").filter(has_text="You").filter(has_text=FIRST)
+    await hit.click()
+    await expect(tab.page.get_by_text("in another version of the thread")).to_be_visible()
+    for each in (tab, other):
+        await expect_talk(each, (FIRST, "42"), (SECOND, "5"))
+    await expect(tab.questions.first).to_be_focused()
 
 
 async def test_an_earlier_answer_is_made_again_and_the_first_one_stays(
@@ -165,6 +174,7 @@ async def test_an_interrupting_message_overtakes_one_that_waits(
     await expect_talk(tab, (LASTING, "Stopped"), (SECOND, "5"), (FIRST, "42"))
 
 
+@pytest.mark.chaos
 async def test_an_edit_without_a_server_is_kept_and_goes_out_once(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:

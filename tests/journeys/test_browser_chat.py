@@ -118,6 +118,8 @@ async def test_a_tool_is_shown_at_work_and_then_done(
     await tab.chat()
     # Its first tool takes a second: others are often done before the page is drawn.
     await tab.ask("/demo")
+    await expect(tab.message).to_have_value("")
+    await expect(tab.page.get_by_role("option")).to_have_count(0)
     card = tab.answers.locator(".tool-card").first
     await expect(card).to_have_attribute("data-status", "ok")
     assert await tab.witnessed("card") == ["running", "ok"]

@@ -123,6 +123,9 @@ async def test_a_long_thread_is_read_back_to_its_beginning_and_nothing_jumps(
     await expect(tab.answers).to_have_count(121)
     await tab.expect_end()
     await expect(tab.answers.last).to_contain_text("42")
+    # What is far from the screen keeps its place, but not its content.
+    await expect(tab.questions.first).to_be_empty()
+    await tab.questions.first.scroll_into_view_if_needed()
     await expect(tab.questions.first).to_contain_text("question 1")
 
 

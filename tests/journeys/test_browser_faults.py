@@ -4,6 +4,7 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable
 
+import pytest
 from playwright.async_api import WebSocketRoute, expect
 
 from chat.database import in_database
@@ -56,6 +57,7 @@ async def test_a_killed_web_process_costs_a_pause_and_nothing_else(
     assert sorted(await roles_of(tab.thread_id)) == ["assistant", "assistant", "user", "user"]
 
 
+@pytest.mark.chaos
 async def test_a_killed_worker_is_told_as_degraded_and_its_answer_goes_on(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:

@@ -71,7 +71,7 @@ async def test_the_plan_is_found_by_keyboard_and_its_trial_is_told_as_it_ends(
     await expect(line).to_be_hidden()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("scheme", ["light", pytest.param("dark", marks=pytest.mark.chaos)])
 async def test_axe_finds_nothing_serious_and_a_phone_need_not_scroll_sideways(
     scheme: Literal["light", "dark"], visits: Visits, newcomer: Newcomer
 ) -> None:

@@ -92,6 +92,7 @@ async def endure(fake: FakeOpenAI, folder: Path, *, for_s: float) -> None:
             await assert_all_is_well(scene)
 
 
+@pytest.mark.chaos
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.asyncio
 async def test_a_database_that_was_away_for_seconds_costs_no_run_its_end(

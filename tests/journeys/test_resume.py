@@ -28,6 +28,8 @@ SETTLED_WITHIN_S: Final = 60.0
 LOOK_EVERY_S: Final = 0.5
 ASK_EVERY_S: Final = (1.5, 4.0)
 ANSWERS: Final = 2000
+# A thread takes 50.
+WAITING_MAX: Final = 15
 # Characters of one, two and four bytes, of which the last are two units to JavaScript.
 LETTERS: Final = "aé🜂 "
 
@@ -69,11 +71,20 @@ async def chat(client: Resuming, chance: random.Random, over: asyncio.Event) -> 
     is_over = False
     while not is_over:
         is_over = over.is_set()
+        await room()
         asked.append(f"Question {chance.getrandbits(64)}: {''.join(chance.choices(LETTERS, k=20))}")
         await client.ask(asked[-1])
         with suppress(TimeoutError):
             await asyncio.wait_for(over.wait(), chance.uniform(*ASK_EVERY_S))
     return asked
+
+
+async def room() -> None:
+    """Wait while many runs wait: on a slow machine people would ask more than a thread takes."""
+    waiting = Run.objects.filter(state="queued")
+    async with asyncio.timeout(SETTLED_WITHIN_S):
+        while await in_database(waiting.count) > WAITING_MAX:
+            await asyncio.sleep(LOOK_EVERY_S)
 
 
 async def join(client: Resuming, opener: Resuming) -> None:

@@ -163,6 +163,7 @@ async def endure(
     return max(told_s, live_s)
 
 
+@pytest.mark.chaos
 async def test_a_bus_that_is_away_for_a_while_is_missed_by_nobody(
     own_bus: OwnBus, servers: Servers, model: FakeOpenAI, make_person: Callable[[str], Person]
 ) -> None:

@@ -23,6 +23,7 @@ test("a limit is said from four fifths on, each step once, and when it is reache
   assert.notDeepEqual(newsAt(94).key, newsAt(95).key);
   assert.deepEqual([newsAt(99).isOver, newsAt(100).isOver], [false, true]);
   assert.match(newsAt(100).words, /All 100 runs .* 1 December, or with a higher plan/);
+  assert.match(newsAt(1, 1).words, /Your 1 run of this month is used/);
 });
 
 test("a refused message says its limit where nothing else is known", () => {

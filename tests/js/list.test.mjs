@@ -143,6 +143,9 @@ test("a deleted thread goes to the bin, comes back, and can be gone for ever", (
   assert.deepEqual(shownRows(gone.list).map((each) => each.isPending), [true]);
   const toldLate = [done(null, 3), told(row("a", "1", { deleted: true }))].reduce(reduce, gone);
   assert.equal(toldLate.list.rows.length, 0);
+  const toldElsewhere = reduce(deleted, told(row("a", "1", { deleted: true, gone: true })));
+  const toldAgain = reduce(toldElsewhere, told(row("a", "1", { deleted: true })));
+  assert.deepEqual([toldElsewhere, toldAgain].map(({ list }) => list.rows), [[], []]);
   const refused = { type: "page.change_refused", change_id: 3 };
   assert.deepEqual(ids(reduce(gone, refused), "deleted"), ["a"]);
 });

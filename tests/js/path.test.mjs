@@ -124,6 +124,10 @@ const ask = (text, options) => (tree) => {
   tree.ask(text, options);
   beginNext(tree);
 };
+const advance = (n) => (tree) => {
+  tree.advance(tree.runs[n]);
+  beginNext(tree);
+};
 const edit = (n, text) => (tree) => {
   tree.edit(tree.questions[n], text);
   beginNext(tree);
@@ -152,6 +156,9 @@ const TREES = {
   "an interrupting message overtakes what waits": [
     ...[ask("a"), ask("b"), ask("c"), ask("now", { interrupts: true }), end(3)],
     ...[begin(1), end(1), begin(2), end(2)],
+  ],
+  "one that waits goes before the others": [
+    ...[ask("a"), ask("b"), ask("c"), ask("d"), advance(2), end(0), ask("e"), advance(3)],
   ],
   "an answer that never began, beside one that did": [
     ...[ask("a"), end(0), again(0), end(1, "stopped"), again(1)],
@@ -231,9 +238,11 @@ function randomStep(draw, index) {
     const pick = (list) => list[Math.floor(draw() * list.length)];
     const running = tree.runs.find((run) => run.status === "running");
     const ended = tree.shownRuns.filter((run) => !["queued", "running"].includes(run.status));
+    const waiting = tree.runs.filter((run) => run.status === "queued");
     const kind = draw();
     if (tree.tip === null || kind < 0.25) tree.ask(`text ${index}`);
     else if (kind < 0.32) tree.ask(`text ${index}`, { interrupts: true });
+    else if (kind < 0.37 && waiting.length > 0) tree.advance(pick(waiting));
     else if (kind < 0.44) tree.edit(pick(tree.shownRuns).question, `text ${index}`);
     else if (kind < 0.54 && ended.length > 0) tree.again(pick(ended));
     else if (kind < 0.64) tree.show(pick(tree.runs));

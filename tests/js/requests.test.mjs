@@ -45,6 +45,19 @@ test("a stop that is refused is told", async () => {
   assert.equal(here.store.state.notice.code, "not_found");
 });
 
+test("a message that waits is sent now once, also over a new connection", async () => {
+  const here = await connected();
+  running(here);
+  here.session.sendNow("run_1_second");
+  here.session.sendNow("run_1_second");
+  const [frame, ...others] = here.socket.of("advance");
+  assert.deepEqual([frame.run_id, others], ["run_1_second", []]);
+  here.socket.end(1006);
+  here.clock.pass(30_000);
+  Socket.last.say(ready());
+  assert.deepEqual(Socket.last.of("advance"), [frame]);
+});
+
 test("a message that waits is taken back while the active run goes on", async () => {
   const here = await connected();
   running(here);

@@ -33,6 +33,13 @@ test("a call that needs its user waits, with what it would do and until when", (
   assert.equal(run.calls.length, 1);
 });
 
+test("how long it thought outlives a reload", () => {
+  const told = { message_id: "msg_1", role: "assistant", text: "", thinking: "Hm.", seq: 3 };
+  const ended = runOfMessage({ ...told, status: "completed", run_id: RUN, thought_ms: 4200 });
+  const active = { run_id: RUN, status: "running", attempt: 1, thinking: "Hm.", thought_ms: 900 };
+  assert.deepEqual([ended.thought_ms, runOfSnapshot(active, undefined, 1).thought_ms], [4200, 900]);
+});
+
 for (const [decision, status] of [
   ["approve", "approved"],
   ["deny", "denied"],

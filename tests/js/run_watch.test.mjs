@@ -62,11 +62,33 @@ test("a call that waits is told once, and not when it waited before the page was
   watch.update(state([row()], run("running", [])), STARTED);
   const [sighting] = watch.update(waiting(), STARTED);
   assert.deepEqual(sighting, {
-    ...{ kind: "asks", id: "asks run_1 call_1" },
+    ...{ kind: "asks", id: "asks thread_1" },
     ...{ thread_id: "thread_1", tool_name: "send_mail" },
   });
   assert.deepEqual(watch.update(waiting(), STARTED), []);
   assert.deepEqual(new RunWatch().update(waiting(), STARTED), []);
+});
+
+test("of a thread that is not open here the list says that it waits, once", () => {
+  const watch = new RunWatch();
+  const of = (more) => ({ ...state([row(more)]), threads: {} });
+  watch.update(of({}), STARTED);
+  assert.deepEqual(watch.update(of({ waiting: true }), STARTED), [
+    { kind: "asks", id: "asks thread_1", thread_id: "thread_1" },
+  ]);
+  assert.deepEqual(watch.update(of({ waiting: true }), STARTED), []);
+  assert.deepEqual(new RunWatch().update(of({ waiting: true }), STARTED), []);
+  const unknown = new RunWatch();
+  unknown.update({ list: { rows: [] }, threads: {} }, STARTED);
+  assert.deepEqual(unknown.update(of({ waiting: true }), STARTED), []);
+});
+
+test("what waits in a thread that is open is told by its call, not twice", () => {
+  const watch = new RunWatch();
+  watch.update(state([row({})], run("running", [])), STARTED);
+  const waiting = state([row({ waiting: true })], run("waiting", [call("waiting")]));
+  const told = watch.update(waiting, STARTED);
+  assert.deepEqual(told.map(({ tool_name }) => tool_name), ["send_mail"]);
 });
 
 test("unread are threads of the list, not of archive and bin", () => {

@@ -17,7 +17,7 @@ export class Tree {
     const active = this.runs.find((run) => run.status === "running");
     if (active !== undefined) this.end(active, "stopped");
     const end = this.tip;
-    const isSettled = (run) => run.status !== "queued" || run.isUrgent;
+    const isSettled = (run) => run.status !== "queued" || run.precedence > 0;
     const settled = this.shownRuns.findIndex(isSettled);
     const next = this.shownRuns.at(settled < 0 ? -1 : settled - 1)?.question;
     if (settled === 0 || next === undefined) return this.#add(text, this.tip, true);
@@ -26,6 +26,27 @@ export class Tree {
     this.tip = end;
     this.#tell("message_moved", { message_id: next.message_id, after_run_id: run.run_id });
     return run;
+  }
+
+  /** A question that waits takes the place of the first that does. */
+  advance(run) {
+    const active = this.runs.find((each) => each.status === "running");
+    if (active !== undefined) this.end(active, "stopped");
+    run.precedence = 1 + Math.max(...this.runs.map((each) => each.precedence));
+    const above = this.#upFrom(run).slice(1);
+    const settled = above.findIndex((each) => each.status !== "queued");
+    const first = above.slice(0, settled < 0 ? above.length : settled).at(-1)?.question;
+    const { question } = run;
+    if (first === undefined || this.#answersOf(question).length > 1) return;
+    const before = question.after;
+    const followers = this.questions.filter((each) => each.after === run);
+    question.after = first.after;
+    first.after = run;
+    for (const each of followers) each.after = before;
+    if (this.tip === run) this.tip = before;
+    for (const { message_id, after } of [first, question, ...followers]) {
+      this.#tell("message_moved", { message_id, ...behind(after) });
+    }
   }
 
   /** Another text: in place while the question waits, else as a version beside it. */
@@ -96,7 +117,7 @@ export class Tree {
   get next() {
     if (this.runs.some((run) => run.status === "running")) return undefined;
     const queued = this.runs.filter((run) => run.status === "queued");
-    return queued.find((run) => run.isUrgent) ?? queued[0];
+    return queued.toSorted((one, other) => other.precedence - one.precedence)[0];
   }
 
   #add(text, after, isUrgent = false) {
@@ -104,16 +125,16 @@ export class Tree {
     const question = { message_id, text, after, seq: this.log.length + 1 };
     this.questions.push(question);
     const run = this.#run(question);
-    run.isUrgent = isUrgent;
-    const behind = after === null ? {} : { after_run_id: after.run_id };
-    this.#tell("message_created", { message_id, role: "user", text, ...behind });
+    run.precedence = Number(isUrgent);
+    this.#tell("message_created", { message_id, role: "user", text, ...behind(after) });
     this.#queue(run);
     this.tip = run;
     return run;
   }
 
   #run(question) {
-    const run = { run_id: `run_${this.runs.length + 1}`, question, status: "queued", text: "" };
+    const run_id = `run_${this.runs.length + 1}`;
+    const run = { run_id, question, status: "queued", text: "", precedence: 0 };
     this.runs.push(run);
     return run;
   }
@@ -175,6 +196,10 @@ export class Tree {
 /** The events of a tree behind a place in its log, as one frame. */
 export function news(tree, seq) {
   return { type: "events", thread_id: THREAD, events: tree.log.slice(seq) };
+}
+
+function behind(after) {
+  return after === null ? {} : { after_run_id: after.run_id };
 }
 
 function activeView({ run_id, question, status }) {

@@ -29,7 +29,7 @@ class Answering:
     run_id: str
     question: str
     number: int
-    is_urgent: bool
+    precedence: int
     state: str = "queued"
     is_cancelled: bool = False
     text: str | None = None
@@ -64,6 +64,26 @@ class Tree:
         run = self._ask(after=overtaken.after, is_urgent=True)
         overtaken.after = run.run_id
         self._tell("message_moved", message_id=overtaken.message_id, after_run_id=run.run_id)
+
+    def advance(self, run: Answering) -> None:
+        self._stop([one for one in self.runs.values() if one.state == "running"])
+        others = [one for one in self.runs.values() if one.state == "queued" and one is not run]
+        run.precedence = 1 + max((one.precedence for one in others), default=0)
+        _own, *above = self._upwards(run.run_id)
+        waiting = list(takewhile(lambda one: one.state == "queued", above))
+        if not waiting or len(self._answers_to(run.question)) > 1:
+            return
+        first, question = self.questions[waiting[-1].question], self.questions[run.question]
+        followers = [one for one in self.questions.values() if one.after == run.run_id]
+        place, before = first.after, question.after
+        first.after, question.after = run.run_id, place
+        for follower in followers:
+            follower.after = before
+        if self.tip == run.run_id:
+            self.tip = before
+        for moved in (first, question, *followers):
+            more = {} if moved.after is None else {"after_run_id": moved.after}
+            self._tell("message_moved", message_id=moved.message_id, **more)
 
     def edit(self, message_id: str) -> None:
         question = self.questions[message_id]
@@ -104,7 +124,7 @@ class Tree:
                 self._end(run, says_something=says_something)
                 return
         if waiting:
-            run = min(waiting, key=lambda run: (not run.is_urgent, run.number))
+            run = min(waiting, key=lambda run: (-run.precedence, run.number))
             run.state = "running"
             self._tell_of(run, "agent_started", question_id=run.question)
 
@@ -158,7 +178,7 @@ class Tree:
     def _new_run(self, question: str, *, is_urgent: bool = False) -> Answering:
         number = len(self.runs) + 1
         run = Answering(
-            run_id=f"run_{number}", question=question, number=number, is_urgent=is_urgent
+            run_id=f"run_{number}", question=question, number=number, precedence=int(is_urgent)
         )
         self.runs[run.run_id] = run
         return run
@@ -169,7 +189,7 @@ class Tree:
             one
             for one in self.runs.values()
             if one.state == "running"
-            or (one.state == "queued" and one is not run and one.is_urgent >= run.is_urgent)
+            or (one.state == "queued" and one is not run and one.precedence >= run.precedence)
         ]
         if ahead:
             self._tell_of(run, "run_queued", message_id=run.question, position=len(ahead))
@@ -216,7 +236,7 @@ class Tree:
         return [run for run in self.runs.values() if run.question == message_id]
 
     def _can_be_overtaken(self, run: Answering) -> bool:
-        return run.state == "queued" and not run.is_urgent
+        return run.state == "queued" and run.precedence == 0
 
     def _question(self, run: Answering, answers: list[str]) -> Shown:
         asked = self.questions[run.question]

@@ -15,17 +15,17 @@ from tests.netra.client_tree import Shown, Tree
 from tests.netra.client_world import THREAD, events
 
 MESSAGES_MAX = 1000
-# What is done, and to which of the things there are.
-ACTIONS = st.lists(
-    st.tuples(
-        st.sampled_from(
-            ["send", "work", "work", "work", "edit", "regenerate", "switch", "interrupt"]
-        ),
-        st.integers(0, 2**16),
-    ),
-    min_size=4,
-    max_size=40,
-)
+TOLD = ["send", "work", "work", "work", "edit", "regenerate", "switch", "interrupt"]
+
+
+def actions_of(kinds: list[str]) -> st.SearchStrategy[list[tuple[str, int]]]:
+    """What is done, and to which of the things there are."""
+    one = st.tuples(st.sampled_from(kinds), st.integers(0, 2**16))
+    return st.lists(one, min_size=4, max_size=40)
+
+
+# All that the log alone tells, and what needs a snapshot.
+ACTIONS = actions_of([*TOLD, "advance"])
 
 
 def act(tree: Tree, action: str, which: int, *, is_alone: bool = False) -> None:
@@ -33,7 +33,10 @@ def act(tree: Tree, action: str, which: int, *, is_alone: bool = False) -> None:
     questions = [one["message_id"] for one in tree.shown() if one["role"] == "user"]
     asked = questions if is_alone else list(tree.questions)
     ended = [run.run_id for run in tree.runs.values() if run.has_ended]
+    waiting = [run for run in tree.runs.values() if run.state == "queued"]
     match action:
+        case "advance" if waiting:
+            tree.advance(waiting[which % len(waiting)])
         case "edit" if asked:
             tree.edit(asked[which % len(asked)])
         case "regenerate" if ended:
@@ -90,7 +93,7 @@ def wanted(thread: Thread, tree: Tree) -> list[Shown]:
 
 
 @settings(max_examples=300)
-@given(actions=ACTIONS)
+@given(actions=actions_of(TOLD))
 def test_the_log_alone_tells_which_branch_is_shown(actions: list[tuple[str, int]]) -> None:
     tree, thread = Tree(), follow(after_seq=0)
     for action, which in actions:

@@ -4,6 +4,7 @@ import pytest
 
 from netra.client.pending import (
     Pending,
+    PendingAdvance,
     PendingDecision,
     PendingEdit,
     PendingRegenerate,
@@ -100,6 +101,7 @@ def test_what_one_user_wrote_is_not_sent_as_another() -> None:
     ("pending", "frame"),
     [
         (PendingStop(client_id="s1", run_id=RUN), {"type": "stop", "run_id": RUN}),
+        (PendingAdvance(client_id="s1", run_id=RUN), {"type": "advance", "run_id": RUN}),
         (
             PendingDecision(client_id="s1", run_id=RUN, call_id="c", decision="deny"),
             {"type": "approve", "run_id": RUN, "call_id": "c", "decision": "deny"},

@@ -22,6 +22,7 @@ from pytest_django import Settings
 from chat.model_rows import AgentModel
 from chat.models import Node
 from netra import processes
+from netra.buses import shards_of
 from netra.doctor import bus, clocks, database, models, place, secrets
 from netra.doctor.findings import Finding, Findings, Verdict
 from netra.engines import Postgres
@@ -184,15 +185,26 @@ def test_a_bus_that_is_sound_or_away_or_deaf_shows(
     assert of(bus.check_bus(), "memory").verdict is WARNING
 
     valkey.execute_command("ACL", "SETUSER", "doctor", "on", ">pass", "~*", "+@all", "-publish")  # type: ignore[no-untyped-call]  # so in redis
-    settings.REDIS_URL = ours.REDIS_URL.replace("unix://", "unix://doctor:pass@")
+    settings.BUS = shards_of((ours.REDIS_URL.replace("unix://", "unix://doctor:pass@"),))
     assert verdicts(bus.check_bus())["bus"] is PROBLEM
-    settings.REDIS_URL = f"redis://127.0.0.1:{free_port()}"
+    settings.BUS = shards_of((f"redis://127.0.0.1:{free_port()}",))
     assert verdicts(bus.check_bus()) == {"bus": PROBLEM}
 
 
-def test_an_old_bus_shows() -> None:
-    assert bus._version({"redis_version": "5.0.3"}).verdict is PROBLEM
-    assert bus._version({"redis_version": "7.2.4", "valkey_version": "9.1.0"}).verdict is OK
+@pytest.mark.django_db(transaction=True)
+def test_each_shard_of_the_bus_is_looked_at(settings: Settings) -> None:
+    port = free_port()
+    settings.BUS = shards_of((ours.REDIS_URL, f"redis://:pass@127.0.0.1:{port}"))
+    seen = verdicts(bus.check_bus())
+    assert (seen[f"bus {settings.BUS[0].name}"], seen[f"bus 127.0.0.1:{port}"]) == (OK, PROBLEM)
+    assert f"clock of the bus {settings.BUS[0].name}" in verdicts(clocks.check_clocks())
+
+
+def test_an_old_bus_and_a_cluster_show() -> None:
+    assert bus._version("bus", {"redis_version": "5.0.3"}).verdict is PROBLEM
+    assert bus._version("bus", {"redis_version": "7.2.4", "cluster_enabled": 1}).verdict is PROBLEM
+    sound = {"redis_version": "7.2.4", "valkey_version": "9.1.0", "cluster_enabled": 0}
+    assert bus._version("bus", sound).verdict is OK
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,6 +18,7 @@ from pytest_django import Settings
 
 from chat.consumers import NODE
 from netra import engines, health, processes
+from netra.buses import shards_of
 from netra.engines import Engine, Postgres, Valkey
 from netra.health import Probe
 
@@ -60,7 +61,7 @@ def servers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Servers]:
 @pytest.fixture
 def pointed_there(servers: Servers, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> Servers:
     monkeypatch.setattr(health, "FRESH_FOR_S", 0.1)
-    settings.REDIS_URL = servers.valkey.url
+    settings.BUS = shards_of((servers.valkey.url,))
     database: dict[str, Any] = connections.settings["default"]
     monkeypatch.setitem(database, "HOST", str(servers.postgres.folder))
     monkeypatch.setitem(database, "USER", engines.OWNER)
@@ -176,7 +177,7 @@ async def test_a_frozen_server_holds_up_neither_answer_nor_loop(pointed_there: S
 async def test_the_answer_tells_nothing_of_the_cause(
     servers: Servers, settings: Settings, tmp_path: Path
 ) -> None:
-    settings.REDIS_URL = f"unix://:hunter2@{tmp_path}/nowhere.sock"
+    settings.BUS = shards_of((f"unix://:hunter2@{tmp_path}/nowhere.sock",))
     _, body = await ask_ready()
     assert set(body["checks"]["bus"]) == {"ok", "ms"}
     assert "hunter2" not in json.dumps(body)

@@ -24,7 +24,7 @@ BODY = {
 
 
 def send(client: Client, body: object, **more: str) -> int:
-    text = body if isinstance(body, str) else json.dumps(body)
+    text = body if isinstance(body, str | bytes) else json.dumps(body)
     answer = client.post("/csp-reports/", text, content_type="application/csp-report", **more)  # type: ignore[arg-type]  # headers of the environment
     return answer.status_code
 
@@ -68,6 +68,7 @@ def test_odd_fields_are_bounded(
     ("body", "status"),
     [
         ("no json", HTTPStatus.BAD_REQUEST),
+        (b'{"csp-report":{"blocked-uri":"\xff"}}', HTTPStatus.BAD_REQUEST),
         ({"other": 1}, HTTPStatus.BAD_REQUEST),
         ({"csp-report": {"line-number": "x"}}, HTTPStatus.BAD_REQUEST),
         ("x" * (reports.REPORT_BYTES_MAX + 1), HTTPStatus.REQUEST_ENTITY_TOO_LARGE),

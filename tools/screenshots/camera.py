@@ -24,7 +24,11 @@ class View:
     scheme: Literal["light", "dark"]
 
 
-VIEWS: Final = (View(1280, 800, "light"), View(390, 844, "dark"))
+VIEWS: Final = tuple(
+    View(width, height, scheme)
+    for width, height in ((1280, 800), (390, 844))
+    for scheme in ("light", "dark")
+)
 
 
 def file_name(shot: Shot, view: View) -> str:

@@ -4,13 +4,21 @@
 // stands in the page, or is fetched from data-passkey-options when it is needed.
 
 // The words are the page's, in its language: data-abort-error and the like of this script's element.
-const WORDS = document.getElementById("passkey-words").dataset;
+const WORDS = /** @type {Record<string, string>} */ (inPage("passkey-words").dataset);
 const NAMES = new Set(["AbortError", "InvalidStateError", "NotAllowedError", "NotSupportedError"]);
 const NUMERIC_HOST = /^[\d.]+$|^\[/;
 
+/** @type {(id: string) => HTMLElement} */
+function inPage(id) {
+  return /** @type {HTMLElement} */ (document.getElementById(id));
+}
+
 const canUse = typeof globalThis.PublicKeyCredential?.parseRequestOptionsFromJSON === "function";
 
-/** What to tell somebody of an error. */
+/**
+ * What to tell somebody of an error.
+ * @param {Error} error
+ */
 function problemOf(error) {
   if (NUMERIC_HOST.test(location.hostname)) {
     const named = Object.assign(new URL(location.href), { hostname: "localhost" }).origin;
@@ -20,14 +28,16 @@ function problemOf(error) {
   return WORDS[error.name.charAt(0).toLowerCase() + error.name.slice(1)];
 }
 
+/** @param {HTMLFormElement} form */
 async function optionsOf(form) {
   const place = form.dataset.passkeyOptions;
-  if (place === undefined) return JSON.parse(document.getElementById("passkey-options").textContent);
+  if (place === undefined) return JSON.parse(inPage("passkey-options").textContent);
   const answer = await fetch(place, { headers: { Accept: "application/json" } });
   if (!answer.ok) throw new Error(`no options: ${answer.status}`);
   return answer.json();
 }
 
+/** @type {(form: HTMLFormElement, options: {publicKey: any}) => Promise<Credential | null>} */
 function ask(form, { publicKey }) {
   if (form.dataset.passkey === "create") {
     const options = PublicKeyCredential.parseCreationOptionsFromJSON(publicKey);
@@ -37,24 +47,28 @@ function ask(form, { publicKey }) {
   return navigator.credentials.get({ publicKey: options });
 }
 
+/** @param {HTMLFormElement} form */
 async function submit(form) {
-  const problem = form.querySelector("[data-passkey-problem]");
-  const button = form.querySelector("button[type=submit]");
+  const problem = /** @type {HTMLElement} */ (form.querySelector("[data-passkey-problem]"));
+  const button = /** @type {HTMLButtonElement} */ (form.querySelector("button[type=submit]"));
+  const field = /** @type {HTMLInputElement} */ (form.elements.namedItem("credential"));
   problem.textContent = canUse ? "" : WORDS.noPasskeys;
   if (!canUse) return;
   button.disabled = true;
   try {
     const credential = await ask(form, await optionsOf(form));
-    form.elements.credential.value = JSON.stringify(credential);
+    field.value = JSON.stringify(credential);
     form.submit();
   } catch (error) {
-    problem.textContent = problemOf(error);
+    problem.textContent = problemOf(/** @type {Error} */ (error));
   } finally {
     button.disabled = false; // also for who comes back to this page
   }
 }
 
-for (const form of document.querySelectorAll("form[data-passkey]")) {
+/** @type {NodeListOf<HTMLFormElement>} */
+const forms = document.querySelectorAll("form[data-passkey]");
+for (const form of forms) {
   if (canUse) form.hidden = false;
   form.addEventListener("submit", (event) => {
     event.preventDefault();

@@ -24,6 +24,7 @@ from chat.models import Run, Thread, ToolCall, public_id
 from chat.protocol.events import Decision
 from chat.protocol.frames import TEXT_CHARS_MAX, encode_value
 from chat.runs.lifecycle import CallState, RunState
+from netra import traces
 from netra.ids import MessageID, RunID, ThreadID
 
 router = Router(tags=["AG-UI"])
@@ -50,7 +51,8 @@ def run_agent(request: HttpRequest, asked: AguiRun) -> HttpResponseBase:
     messages = [one.model_dump(exclude_unset=True) for one in asked.messages]
     # What cannot be sent back is refused before anything is stored.
     encode_value(messages)
-    run = (_resumed if asked.resume else _asked)(caller.user, asked)
+    with traces.within(request.headers.get("traceparent", "")), traces.span("send"):
+        run = (_resumed if asked.resume else _asked)(caller.user, asked)
     story = RunStory(_opening(asked, messages, run))
     thread = run.thread
     position = Position(

@@ -4,10 +4,21 @@
 import { gettext } from "./gettext.js";
 import { countBytes } from "./text.js";
 
+/**
+ * @import {Json} from "./frames.js"
+ *
+ * @typedef {"text" | "number" | "flag" | "json"} Kind
+ * @typedef {{name: string, kind: Kind, value: Json}} Field `value` is a flag's boolean, else text
+ * @typedef {{value: Json} | {fault: string}} Reading
+ */
+
 // A frame may have 64 KiB; the rest is for its other fields.
 export const ARGUMENTS_MAX_BYTES = 60_000;
 
-/** The fields of arguments: [{name, kind: "text" | "number" | "flag" | "json", value}]. */
+/**
+ * @param {Record<string, Json> | null} args
+ * @returns {Field[]}
+ */
 export function fieldsOf(args) {
   return Object.entries(args ?? {}).map(([name, value]) => {
     const kind = kindOf(value);
@@ -18,11 +29,14 @@ export function fieldsOf(args) {
 
 /**
  * The arguments that fields say.
- * @returns {{args: object | null, faults: Record<string, string>}} `faults` has a sentence for each
- *   field that cannot be used, under "" where it is all of them together
+ * @param {Field[]} fields
+ * @returns {{args: Record<string, Json> | null, faults: Record<string, string>}} `faults` has a
+ *   sentence for each field that cannot be used, under "" where it is all of them together
  */
 export function argumentsFrom(fields) {
+  /** @type {Record<string, string>} */
   const faults = {};
+  /** @type {Record<string, Json>} */
   const args = {};
   for (const { name, kind, value } of fields) {
     const read = READERS[kind](value);
@@ -33,11 +47,16 @@ export function argumentsFrom(fields) {
   return { args: Object.keys(faults).length === 0 ? args : null, faults };
 }
 
-/** Whether two values are the same as JSON. */
+/**
+ * Whether two values are the same as JSON.
+ * @param {unknown} one
+ * @param {unknown} other
+ */
 export function isSame(one, other) {
   return JSON.stringify(one) === JSON.stringify(other);
 }
 
+/** @type {Record<Kind, (value: Json) => Reading>} */
 const READERS = {
   text: (value) => ({ value }),
   flag: (value) => ({ value }),
@@ -55,6 +74,7 @@ const READERS = {
   },
 };
 
+/** @type {(value: unknown) => Kind} */
 function kindOf(value) {
   if (typeof value === "string") return "text";
   if (typeof value === "number") return "number";

@@ -7,7 +7,10 @@ export const DELAY_MAX_MS = 30_000;
 const DRAIN = 1012;
 const FINAL_FROM = 4500;
 
-/** What the user is told of each final code, and what they can do about it. */
+/**
+ * What the user is told of each final code, and what they can do about it.
+ * @type {Record<number, {message: string, action: string}>}
+ */
 export const FINAL = {
   4500: { message: gettext("This page and the server do not understand each other."), action: "reload" },
   4501: { message: gettext("You are signed out."), action: "sign-in" },
@@ -20,9 +23,15 @@ export const FINAL = {
 };
 
 /**
+ * `reason` is the server's, for programs first of all.
+ * @typedef {{code: number, reason: string, message: string, action: string}} Final
+ */
+
+/**
  * What a final close code means, or null for a code after which we connect again.
- * @returns {{code: number, reason: string, message: string, action: string} | null} `reason` is the
- *   server's, for programs first of all
+ * @param {number} code
+ * @param {string} [reason]
+ * @returns {Final | null}
  */
 export function finalOf(code, reason = "") {
   if (code < FINAL_FROM || code > 4999) return null;

@@ -2,7 +2,10 @@
 
 const TURNING = /[\u202a-\u202e\u2066-\u2069\u200e\u200f\u061c]/g;
 
-/** A name in which such signs are to be seen instead of obeyed. */
+/**
+ * A name in which such signs are to be seen instead of obeyed.
+ * @param {string} text
+ */
 export function plainName(text) {
   return text.replace(TURNING, "\ufffd");
 }

@@ -3,6 +3,16 @@
 import { clock as realClock } from "./clock.js";
 import { gettext } from "./gettext.js";
 
+/**
+ * @import {Clock} from "./clock.js"
+ * @import {Row} from "./frames.js"
+ * @import {Change} from "./list.js"
+ * @import {Store} from "./store.js"
+ * @import {RequestFailed, ThreadsApi} from "./threads_api.js"
+ *
+ * @typedef {{change_id: number, change: Change, resolve: (isDone: boolean) => void}} Waiting
+ */
+
 export const CHANGES_MAX = 100; // that wait at a time; nobody asks for more by hand
 const TRIES_MAX = 5; // while there is a connection
 const PAUSE_MS = 2_000;
@@ -12,16 +22,18 @@ export class Changes {
   #api;
   #clock;
   #onRefused;
+  /** @type {Map<string, Waiting[]>} */
   #queues = new Map(); // thread_id to what waits, the first of which is on its way
+  /** @type {Set<() => void>} */
   #wakes = new Set();
   #count = 0;
 
   /**
    * @param {object} options
-   * @param {object} options.store
-   * @param {object} options.api
+   * @param {Store} options.store
+   * @param {ThreadsApi} options.api
    * @param {(message: string) => void} options.onRefused
-   * @param {object} [options.clock]
+   * @param {Clock} [options.clock]
    */
   constructor({ store, api, onRefused, clock = realClock }) {
     this.#store = store;
@@ -33,7 +45,7 @@ export class Changes {
   /**
    * Shows a change as not yet done, and asks the server for it.
    * @param {string} thread_id
-   * @param {object} change fields of a row, or {gone: true} for ever, or {read_seq}
+   * @param {Change} change fields of a row, or {gone: true} for ever, or {read_seq}
    * @returns {Promise<boolean>} whether it was done
    */
   ask(thread_id, change) {
@@ -57,6 +69,7 @@ export class Changes {
     for (const wake of this.#wakes) wake();
   }
 
+  /** @type {(thread_id: string, queue: Waiting[]) => Promise<void>} */
   async #work(thread_id, queue) {
     while (queue.length > 0) {
       const [{ change_id, change, resolve }] = queue;
@@ -67,6 +80,7 @@ export class Changes {
     this.#queues.delete(thread_id);
   }
 
+  /** @type {(thread_id: string, asked: {change_id: number, change: Change}) => Promise<boolean>} */
   async #done(thread_id, { change_id, change }) {
     for (let tries = 1; ; ) {
       try {
@@ -74,9 +88,10 @@ export class Changes {
         this.#store.dispatch({ type: "page.change_done", change_id, row });
         return true;
       } catch (error) {
-        if (!error.isRetryable || tries >= TRIES_MAX) {
+        const { isRetryable, message } = /** @type {RequestFailed} */ (error);
+        if (!isRetryable || tries >= TRIES_MAX) {
           this.#store.dispatch({ type: "page.change_refused", change_id });
-          if (change.read_seq === undefined) this.#onRefused(error.message);
+          if (change.read_seq === undefined) this.#onRefused(message);
           return false;
         }
         // Without a connection it costs no try: it waits as long as the page does.
@@ -86,17 +101,20 @@ export class Changes {
     }
   }
 
+  /** @type {(thread_id: string, change: Change) => Promise<Row | null>} */
   async #sent(thread_id, { gone, deleted, ...change }) {
     if (deleted === false) return this.#api.restore(thread_id);
     if (gone || deleted) return this.#removed(thread_id, Boolean(gone));
     return this.#api.change(thread_id, change);
   }
 
+  /** @type {(thread_id: string, forever: boolean) => Promise<Row | null>} */
   async #removed(thread_id, forever) {
     try {
       return await this.#api.remove(thread_id, { forever });
     } catch (error) {
-      if (error.status === 404) return null; // somebody was faster
+      const { status } = /** @type {RequestFailed} */ (error);
+      if (status === 404) return null; // somebody was faster
       throw error;
     }
   }
@@ -106,6 +124,7 @@ export class Changes {
     return status === "ready" || status === "degraded";
   }
 
+  /** @type {(ms: number) => Promise<void>} */
   #pause(ms) {
     return new Promise((resolve) => {
       const over = () => {

@@ -9,12 +9,13 @@ export class Claims {
   #clock;
   #prepare;
   #onGranted;
-  #claims = new Map(); // keys to {isGranted, release}
+  /** @type {Map<string, {isGranted: boolean, release: () => void}>} */
+  #claims = new Map(); // by key
 
   /**
    * @param {object} options
-   * @param {object} options.tabs see tabs.js
-   * @param {object} options.clock
+   * @param {Pick<import("./tabs.js").Tabs, "claim">} options.tabs
+   * @param {import("./clock.js").Clock} options.clock
    * @param {() => Promise<void>} options.prepare awaited before a key that was granted is used
    * @param {() => void} options.onGranted
    */
@@ -25,7 +26,10 @@ export class Claims {
     this.#onGranted = onGranted;
   }
 
-  /** Asks for a key unless that was done before; answers whether this tab has it. */
+  /**
+   * Asks for a key unless that was done before; answers whether this tab has it.
+   * @param {string} key
+   */
   ask(key) {
     const asked = this.#claims.get(key);
     if (asked !== undefined) return asked.isGranted;
@@ -46,7 +50,11 @@ export class Claims {
     return false;
   }
 
-  /** Lets go of all keys but these, each after `until` is over. */
+  /**
+   * Lets go of all keys but these, each after `until` is over.
+   * @param {Set<string>} keys
+   * @param {() => Promise<unknown>} until
+   */
   keepOnly(keys, until) {
     for (const [key, { release }] of this.#claims) {
       if (keys.has(key)) continue;

@@ -3,11 +3,17 @@
 // Without a network they would gather; the first ones stay plain.
 const WAITING_MAX = 200;
 
+/** @type {typeof import("../vendor/highlight.js").default | null} */
 let hljs = null;
 let isAsked = false;
+/** @type {{text: {again: () => void}, root: Element}[]} */
 let waiting = []; // finished texts with code that is not coloured yet
 
-/** The code as HTML, or null where it stays plain: of no known language, or until that is known. */
+/**
+ * The code as HTML, or null where it stays plain: of no known language, or until that is known.
+ * @param {string} code
+ * @param {string} language
+ */
 export function colours(code, language) {
   if (hljs === null) {
     if (language !== "") load();
@@ -17,7 +23,11 @@ export function colours(code, language) {
   return hljs.highlight(code, { language, ignoreIllegals: true }).value;
 }
 
-/** A finished text is shown again when colours come, where it has code. */
+/**
+ * A finished text is shown again when colours come, where it has code.
+ * @param {{again: () => void}} text
+ * @param {Element} root
+ */
 export function useColours(text, root) {
   if (hljs !== null || root.querySelector('code[class*="language-"]') === null) return;
   waiting.push({ text, root });

@@ -6,13 +6,19 @@ const OFFERED_MAX = 50;
 
 /**
  * `needs` names what of the page's situation a command makes sense with.
+ * @typedef {"isRunning" | "isStored" | "hasModels"} Need
+ * @typedef {Record<Need, boolean>} Situation
  * @typedef {object} Command
  * @property {string} name without its slash
  * @property {string} shape its icon
  * @property {() => string} words
- * @property {"isRunning" | "isStored" | "hasModels"} [needs]
- * @type {Command[]}
+ * @property {Need} [needs]
+ *
+ * @typedef {{prompt_id?: string, name: string, text: string}} Prompt
+ * @typedef {{name: string, words: string, shape: string, prompt?: Prompt}} Offer
  */
+
+/** @type {Command[]} */
 export const COMMANDS = [
   { name: "new", shape: "plus", words: () => gettext("New thread") },
   { name: "stop", shape: "stop", words: () => gettext("Stop the answer"), needs: "isRunning" },
@@ -43,12 +49,13 @@ export function soughtIn(text) {
  * Commands and prompts of which a word begins with what is typed; the commands first.
  * @param {string} sought
  * @param {object} options
- * @param {object} options.situation {isRunning, isStored, hasModels}
- * @param {{name: string, text: string}[]} options.prompts
- * @returns {Array<{name: string, words: string, shape: string, prompt?: object}>}
+ * @param {Situation} options.situation
+ * @param {Prompt[]} options.prompts
+ * @returns {Offer[]}
  */
 export function offered(sought, { situation, prompts }) {
   const commands = COMMANDS.filter(({ needs }) => needs === undefined || situation[needs]);
+  /** @type {Offer[]} */
   const rows = [
     ...commands.map(({ name, shape, words }) => ({ name, shape, words: words() })),
     ...prompts.map((prompt) => ({
@@ -58,11 +65,13 @@ export function offered(sought, { situation, prompts }) {
   return rows.filter(({ name }) => begins(name, sought)).slice(0, OFFERED_MAX);
 }
 
+/** @type {(name: string, sought: string) => boolean} */
 function begins(name, sought) {
   const lower = name.toLowerCase();
   return lower.startsWith(sought) || lower.split(/[-_]/).some((word) => word.startsWith(sought));
 }
 
+/** @type {(text: string) => string} */
 function firstLine(text) {
   return text.trim().split("\n", 1)[0].slice(0, 200);
 }

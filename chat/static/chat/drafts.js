@@ -1,6 +1,13 @@
 // What is typed and not sent, per user, thread and window. A window writes only its own drafts, so
 // that no two overwrite each other; what a closed one left is taken over by the next.
 
+/**
+ * @import {StoredFile} from "./frames.js"
+ *
+ * @typedef {{text: string, files: StoredFile[]}} Draft
+ * @typedef {Draft & {at: number}} KeptDraft `at` is in ms since 1970
+ */
+
 export const DRAFTS_MAX = 50; // per user, of all windows; the oldest go first
 export const DRAFT_LIFE_MS = 30 * 24 * 60 * 60 * 1000;
 
@@ -24,7 +31,7 @@ export class Windows {
   /** The ids of those that are open; without locks nobody knows, and none counts as open. */
   async open() {
     const { held = [] } = (await this.#locks?.query().catch(() => undefined)) ?? {};
-    const ours = held.map(({ name }) => name).filter((name) => name.startsWith(this.#prefix));
+    const ours = held.map(({ name = "" }) => name).filter((name) => name.startsWith(this.#prefix));
     return new Set(ours.map((name) => name.slice(this.#prefix.length)));
   }
 }
@@ -52,12 +59,17 @@ export class Drafts {
     this.#now = now;
   }
 
-  /** {text, files} of a thread in this window; `null` names the thread that does not exist yet. */
+  /**
+   * What is written for a thread in this window; `null` names the one that does not exist yet.
+   * @param {string | null} thread_id
+   * @returns {Draft}
+   */
   read(thread_id) {
     const { text, files } = this.#at(this.#keyOf(thread_id));
     return { text, files };
   }
 
+  /** @type {(thread_id: string | null, draft: Draft) => void} */
   write(thread_id, { text, files }) {
     const key = this.#keyOf(thread_id);
     try {
@@ -91,10 +103,12 @@ export class Drafts {
     return { text: left.text, files: left.files };
   }
 
+  /** @param {string | null} thread_id */
   #keyOf(thread_id) {
     return `${this.#prefix}${nameOf(thread_id)}.${this.#window_id}`;
   }
 
+  /** @type {(key: string) => KeptDraft} */
   #at(key) {
     try {
       const { text = "", files = [], at = 0 } = JSON.parse(this.#storage.getItem(key) ?? "{}");
@@ -114,19 +128,22 @@ export class Drafts {
 
   #prune() {
     const newest = this.#all().sort((a, b) => b.at - a.at);
+    /** @type {(draft: KeptDraft, place: number) => boolean} */
     const isOver = ({ at }, place) => place >= DRAFTS_MAX || this.#now() - at > DRAFT_LIFE_MS;
     for (const { key } of newest.filter(isOver)) this.#storage.removeItem(key);
   }
 }
 
+/** @type {(thread_id: string | null) => string} */
 function nameOf(thread_id) {
   return thread_id ?? "new";
 }
 
 // A browser that refuses its storage has none.
+/** @type {(storage: Storage) => string[]} */
 function keysOf(storage) {
   try {
-    return Array.from({ length: storage.length }, (_, index) => storage.key(index));
+    return Array.from({ length: storage.length }, (_, index) => storage.key(index) ?? "");
   } catch {
     return [];
   }

@@ -1,24 +1,28 @@
-// When the page draws: once a frame, and less often while it changes without a pause.
+// When the page draws: once a frame, and less often while an answer grows without a pause.
 
 // The server tells what has grown every 60 ms: a draw in between would show nothing new.
 const DRAWN_EVERY_MS = 60;
-// A draw, with all that the browser does for it, may not take more than this share of the time.
-const DRAW_SHARE = 1 / 12;
-const PAUSE_MAX_MS = 250;
+// What grows may not take more than this share of the time, with all that the browser does for it.
+const DRAW_SHARE = 1 / 30;
+const PAUSE_MAX_MS = 300;
 const FRAME_MS = 16;
 
 /**
  * @param {() => void} draw
- * @param {object} clock see clock.js; one that is never set back
+ * @param {import("./clock.js").Clock} clock one that is never set back
  * @param {(work: () => void) => void} onFrame calls it with the next frame
- * @returns {() => void} draws soon, however often it is called until then
+ * @returns {{soon: () => void, next: () => void}} `soon` draws when the last draw is long enough
+ *   ago, `next` with the next frame, for whoever waits for it; once, however often they are called
  */
 export function createDrawing(draw, clock, onFrame) {
-  let isDue = false;
+  let isDue = false; // something has changed
+  let isResting = false; // a timer will look at that
+  let isFramed = false; // the next frame draws
   let restUntil = -Infinity;
 
   function drawNow() {
     isDue = false;
+    isFramed = false;
     const began = clock.now();
     draw();
     restUntil = began + DRAWN_EVERY_MS;
@@ -30,14 +34,29 @@ export function createDrawing(draw, clock, onFrame) {
   }
 
   function drawWhenRested() {
+    isResting = false;
+    if (!isDue || isFramed) return;
     const wait = restUntil - clock.now();
-    if (wait > FRAME_MS) clock.after(wait - FRAME_MS / 2, drawWhenRested);
-    else onFrame(drawNow);
+    if (wait <= FRAME_MS) {
+      drawNext();
+      return;
+    }
+    isResting = true;
+    clock.after(wait - FRAME_MS / 2, drawWhenRested);
   }
 
-  return () => {
-    if (isDue) return;
+  function drawNext() {
     isDue = true;
-    drawWhenRested();
+    if (isFramed) return;
+    isFramed = true;
+    onFrame(drawNow);
+  }
+
+  return {
+    soon() {
+      isDue = true;
+      if (!isResting) drawWhenRested();
+    },
+    next: drawNext,
   };
 }

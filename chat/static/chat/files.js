@@ -3,11 +3,18 @@
 import { gettext } from "./gettext.js";
 import { countPoints } from "./text.js";
 
+/**
+ * @import {Json, StoredFile} from "./frames.js"
+ *
+ * @typedef {{done: Promise<StoredFile>, cancel: () => void}} Upload
+ */
+
 const FILES_URL = "/api/files";
 const THUMB_WIDTH_PX = 256;
 const THUMB_HEIGHT_PX = 192;
 
 // What the server refuses for good; by its code, since its sentences are English.
+/** @type {Record<string, () => string>} */
 const REFUSALS = {
   file_empty: () => gettext("The file is empty."),
   file_too_large: () => gettext("This file is larger than your plan takes."),
@@ -23,6 +30,10 @@ const REFUSALS = {
 
 /** Why a file did not arrive, in words for the user; `isFinal` where trying again is no use. */
 export class UploadFailed extends Error {
+  /**
+   * @param {string} words
+   * @param {{isFinal: boolean}} how
+   */
   constructor(words, { isFinal }) {
     super(words);
     this.isFinal = isFinal;
@@ -30,9 +41,12 @@ export class UploadFailed extends Error {
 }
 
 /**
- * Uploads one file. `done` resolves with {file_id, name, bytes, kind, width, height} and rejects
- * with UploadFailed.
- * @returns {{done: Promise<object>, cancel: () => void}}
+ * Uploads one file. `done` rejects with UploadFailed.
+ * @param {object} options
+ * @param {File} options.file
+ * @param {string} options.csrfToken
+ * @param {(part: number) => void} options.onProgress from 0 to 1
+ * @returns {Upload}
  */
 export function uploadFile({ file, csrfToken, onProgress }) {
   const request = new XMLHttpRequest();
@@ -61,7 +75,7 @@ export function uploadFile({ file, csrfToken, onProgress }) {
  * @param {{code?: string, detail?: string} | null} answer
  */
 export function failureOf(status, answer) {
-  const known = REFUSALS[answer?.code];
+  const known = REFUSALS[answer?.code ?? ""];
   if (known !== undefined) return new UploadFailed(known(), { isFinal: true });
   const isFinal = status >= 400 && status < 500 && status !== 429;
   const words =
@@ -72,17 +86,28 @@ export function failureOf(status, answer) {
   return new UploadFailed(words, { isFinal });
 }
 
-/** Where the content of a file is. */
+/**
+ * Where the content of a file is.
+ * @param {{file_id: string}} file
+ */
 export function contentUrl({ file_id }) {
   return `${FILES_URL}/${encodeURIComponent(file_id)}/content`;
 }
 
-/** An image that the page may show: its size is known. */
-export function isPicture({ kind, width, height }) {
+/**
+ * An image that the page may show: its size is known.
+ * @param {StoredFile} file
+ * @returns {file is StoredFile & {width: number, height: number}}
+ */
+export function isPicture(file) {
+  const { kind, width = 0, height = 0 } = file;
   return kind === "image" && width > 0 && height > 0;
 }
 
-/** How large a picture stands in a message, known before it is loaded. */
+/**
+ * How large a picture stands in a message, known before it is loaded.
+ * @param {{width: number, height: number}} picture
+ */
 export function thumbSize({ width, height }) {
   const scale = Math.min(1, THUMB_WIDTH_PX / width, THUMB_HEIGHT_PX / height);
   return {
@@ -91,12 +116,19 @@ export function thumbSize({ width, height }) {
   };
 }
 
-/** Whether pasted text is more than a message may hold. */
+/**
+ * Whether pasted text is more than a message may hold.
+ * @param {string} text
+ * @param {number} limit
+ */
 export function isTooLong(text, limit) {
   return text.length > limit && countPoints(text) > limit;
 }
 
-/** A name for pasted text, from what it looks like. */
+/**
+ * A name for pasted text, from what it looks like.
+ * @param {string} text
+ */
 export function nameOfPaste(text) {
   const start = text.trimStart().slice(0, 1);
   if (start === "{" || start === "[") return isJson(text) ? "pasted.json" : "pasted.jsonl";
@@ -112,10 +144,12 @@ export function nameOfPaste(text) {
   return "pasted.txt";
 }
 
+/** @type {(text: string) => boolean} */
 function isJson(text) {
   return readJson(text) !== null;
 }
 
+/** @type {(text: string) => Json} */
 function readJson(text) {
   try {
     return JSON.parse(text);

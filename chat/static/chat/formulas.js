@@ -1,11 +1,21 @@
 // Formulas in markdown: \(…\), \[…\] and $$…$$. Never single dollars, which are mostly money.
 
+/**
+ * @import {MarkdownIt, StateBlock, StateInline, Token} from "../vendor/markdown-it.js"
+ *
+ * @typedef {{content: string, isOpen: boolean}} Formula its source, and whether it still grows
+ */
+
+/** @type {Record<string, string>} */
 const CLOSERS = { "\\(": "\\)", "\\[": "\\]", $$: "$$" };
 const IN_BLOCKS = new Set(["\\[", "$$"]);
 // A longer one is no formula that anybody reads, and looking for its end costs as much each time.
 export const FORMULA_MAX_CHARS = 4_000;
 
-/** Teaches a markdown-it instance formulas; they stay their source, for math.js to set. */
+/**
+ * Teaches a markdown-it instance formulas; they stay their source, for math.js to set.
+ * @param {MarkdownIt} md
+ */
 export function useFormulas(md) {
   md.inline.ruler.before("escape", "formula", inlineFormula);
   md.block.ruler.before("fence", "formula_block", blockFormula, {
@@ -13,7 +23,10 @@ export function useFormulas(md) {
   });
 }
 
-/** The TeX of a formula, and whether it stands alone, or null of what is none. */
+/**
+ * The TeX of a formula, and whether it stands alone, or null of what is none.
+ * @param {string} source
+ */
 export function formulaIn(source) {
   const text = source.trim();
   const closer = CLOSERS[text.slice(0, 2)];
@@ -21,12 +34,17 @@ export function formulaIn(source) {
   return { tex: text.slice(2, -2), isDisplay: IN_BLOCKS.has(text.slice(0, 2)) };
 }
 
-/** The classes of a formula's element. */
+/**
+ * The classes of a formula's element.
+ * @param {string} content
+ * @param {{isOpen: boolean}} meta
+ */
 export function formulaClass(content, { isOpen }) {
   const display = IN_BLOCKS.has(content.trimStart().slice(0, 2)) ? " math--display" : "";
   return `math${display}${isOpen ? " math--open" : ""}`;
 }
 
+/** @type {(state: StateInline, silent: boolean) => boolean} */
 function inlineFormula(state, silent) {
   const { src, pos, posMax } = state;
   const opener = src.slice(pos, pos + 2);
@@ -45,6 +63,11 @@ function inlineFormula(state, silent) {
 }
 
 // What still grows shows its source, as it is, until it is closed.
+/**
+ * @param {StateInline} state
+ * @param {boolean} silent
+ * @param {{opener: string, rest: string}} found
+ */
 function openFormula(state, silent, { opener, rest }) {
   const isEnd = state.pos + 2 + rest.length === state.src.length;
   if (!state.env.isGrowing || opener === "$$" || !isEnd) return false;
@@ -53,6 +76,7 @@ function openFormula(state, silent, { opener, rest }) {
   return true;
 }
 
+/** @type {(state: StateBlock, startLine: number, endLine: number, silent: boolean) => boolean} */
 function blockFormula(state, startLine, endLine, silent) {
   if (state.sCount[startLine] - state.blkIndent >= 4) return false; // indented code
   const start = state.bMarks[startLine] + state.tShift[startLine];
@@ -72,6 +96,10 @@ function blockFormula(state, startLine, endLine, silent) {
 }
 
 // The line whose end closes the formula; it cannot go over an empty line or out of its block.
+/**
+ * @param {StateBlock} state
+ * @param {{startLine: number, endLine: number, start: number, closer: string}} where
+ */
 function lastLine(state, { startLine, endLine, start, closer }) {
   const last = start + FORMULA_MAX_CHARS;
   let line = startLine;
@@ -86,6 +114,7 @@ function lastLine(state, { startLine, endLine, start, closer }) {
   return { line, isClosed: false };
 }
 
+/** @type {(state: StateBlock | StateInline, type: string, formula: Formula) => Token} */
 function push(state, type, { content, isOpen }) {
   const token = state.push(type, "", 0);
   token.content = content;

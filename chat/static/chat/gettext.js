@@ -1,7 +1,9 @@
 // The words of the page in the user's language: Django's catalogue, under gettext's names.
 
+/** @type {Record<string, string | string[]>} */
 let catalog = {};
 let language = "en";
+/** @type {(count: number) => number} */
 let pluralOf = (count) => (count === 1 ? 0 : 1);
 
 /**
@@ -43,6 +45,7 @@ export function ngettext(one, many, count, values) {
   return filled(count === 1 ? one : many, values);
 }
 
+/** @type {(text: string, values?: Record<string, string | number>) => string} */
 function filled(text, values) {
   if (values === undefined) return text;
   return text.replace(/%\((\w+)\)s/g, (place, name) => String(values[name] ?? place));

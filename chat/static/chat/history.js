@@ -13,6 +13,7 @@ export function writtenIn({ messages, pending }) {
 }
 
 export class Walk {
+  /** @type {string[]} */
   #texts = [];
   #place = -1; // -1 is the empty field it began in
 
@@ -20,7 +21,10 @@ export class Walk {
     return this.#place >= 0;
   }
 
-  /** The next older text, or null at the end; `texts` are read when the walk begins. */
+  /**
+   * The next older text, or null at the end; `texts` are read when the walk begins.
+   * @param {string[]} texts
+   */
   older(texts) {
     if (!this.isOn) this.#texts = texts;
     if (this.#place + 1 >= this.#texts.length) return null;

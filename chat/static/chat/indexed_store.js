@@ -5,8 +5,14 @@ const VERSION = 1;
 const ENTRIES = "outbox"; // one record an entry, by user and client_id
 const OPEN_MAX_MS = 3_000; // some browsers neither open nor refuse in a private window
 
+/**
+ * @import {Entry} from "./entries.js"
+ * @import {Step} from "./outbox_store.js"
+ */
+
 export class IndexedStore {
   #factory;
+  /** @type {Promise<IDBDatabase> | null} */
   #opening = null;
 
   /** @param {IDBFactory} factory the browser's `indexedDB` */
@@ -14,7 +20,11 @@ export class IndexedStore {
     this.#factory = factory;
   }
 
-  /** The entries of a user, in order. */
+  /**
+   * The entries of a user, in order.
+   * @param {string} user_id
+   * @returns {Promise<Entry[]>}
+   */
   async read(user_id) {
     const database = await this.#database();
     return new Promise((resolve, reject) => {
@@ -28,6 +38,9 @@ export class IndexedStore {
   /**
    * Replaces the entries of a user by what `step` makes of them, in one transaction; gives the new
    * ones once they are on the disk. What `step` throws changes nothing and is thrown here.
+   * @param {string} user_id
+   * @param {Step} step
+   * @returns {Promise<Entry[]>}
    */
   async change(user_id, step) {
     const database = await this.#database();
@@ -35,7 +48,9 @@ export class IndexedStore {
       const transaction = database.transaction(ENTRIES, "readwrite", { durability: "strict" });
       const records = transaction.objectStore(ENTRIES);
       const reading = records.getAll(rangeOf(user_id));
+      /** @type {Entry[]} */
       let entries = [];
+      /** @type {unknown} */
       let refusal = null;
       reading.onsuccess = () => {
         const before = inOrder(reading.result);
@@ -57,6 +72,7 @@ export class IndexedStore {
     return this.#opening;
   }
 
+  /** @returns {Promise<IDBDatabase>} */
   #open() {
     return new Promise((resolve, reject) => {
       const request = this.#factory.open(DATABASE, VERSION);
@@ -84,14 +100,17 @@ export class IndexedStore {
 }
 
 // Arrays sort after strings: all keys that begin with this user, and no other's.
+/** @param {string} user_id */
 function rangeOf(user_id) {
   return IDBKeyRange.bound([user_id], [user_id, []]);
 }
 
+/** @param {Entry[]} records */
 function inOrder(records) {
   return records.sort((a, b) => a.order - b.order);
 }
 
+/** @param {{records: IDBObjectStore, user_id: string, before: Entry[], entries: Entry[]}} change */
 function write({ records, user_id, before, entries }) {
   const kept = new Set(entries.map((each) => each.client_id));
   for (const { client_id } of before) {

@@ -1,6 +1,6 @@
 // What the account has used of its limits, and what is to be said of that. Pure but for Limits.
 
-import { gettext } from "./gettext.js";
+import { gettext, ngettext } from "./gettext.js";
 import { refusalWords } from "./refusals.js";
 
 const LIMIT = "limit_reached";
@@ -17,7 +17,7 @@ const RUNS = "runs_month"; // the others open again within a minute, or as soon 
  * What is to be said above the composer, or null.
  * @param {object} options
  * @param {Used[]} options.usage
- * @param {object} options.thread
+ * @param {import("./thread.js").Thread} options.thread
  * @param {(iso: string) => string} options.timeWords
  * @param {(value: number) => string} options.numberWords
  * @returns {News | null}
@@ -32,7 +32,9 @@ export function limitNews({ usage, thread, timeWords, numberWords }) {
     allowed: numberWords(allowed),
     time: resets_at === null ? "" : timeWords(resets_at),
   };
-  if (used >= allowed) return { key: `over ${resets_at}`, isOver: true, words: overWords(values) };
+  if (used >= allowed) {
+    return { key: `over ${resets_at}`, isOver: true, words: overWords(allowed, values) };
+  }
   if (refused) return newsOfRefusal(refused);
   const step = SAID_FROM_PERCENT.findLast((percent) => used * 100 >= allowed * percent);
   if (step === undefined) return null;
@@ -44,6 +46,7 @@ export class Limits {
   #api;
   #now;
   #onRead;
+  /** @type {Used[]} */
   #usage = [];
   #readAt = -Infinity;
 
@@ -78,17 +81,22 @@ export class Limits {
   }
 }
 
+/** @type {(pending: import("./pending.js").Pending) => News} */
 function newsOfRefusal({ client_id, refusal }) {
-  return { key: client_id, isOver: true, words: refusalWords(refusal) };
+  return { key: client_id, isOver: true, words: refusal === null ? "" : refusalWords(refusal) };
 }
 
-function overWords(values) {
-  return gettext(
+/** @type {(allowed: number, values: Record<string, string>) => string} */
+function overWords(allowed, values) {
+  return ngettext(
+    "Your %(allowed)s run of this month is used. More from %(time)s, or with a higher plan.",
     "All %(allowed)s runs of this month are used. More from %(time)s, or with a higher plan.",
+    allowed,
     values,
   );
 }
 
+/** @type {(values: Record<string, string>) => string} */
 function nearWords(values) {
   return gettext(
     "%(used)s of the %(allowed)s runs of this month are used. They begin anew on %(time)s.",

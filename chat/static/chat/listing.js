@@ -7,13 +7,21 @@ export const PAGE_ROWS = 50;
 const PAGES_MAX = 20; // read again after a connection was lost: 1 000 threads
 const STATES = ["active", "archived", "deleted"];
 
+/**
+ * @import {Row} from "./frames.js"
+ * @import {Store} from "./store.js"
+ * @import {ListQuery, ThreadsApi} from "./threads_api.js"
+ */
+
 export class Listing {
   #store;
   #api;
+  /** @type {Map<string, Promise<void>>} */
   #loading = new Map(); // part to the promise of its page
+  /** @type {Map<string, number>} */
   #rowsOf = new Map(); // part to the number of rows that were loaded
 
-  /** @param {{store: object, api: object}} options */
+  /** @param {{store: Store, api: ThreadsApi}} options */
   constructor({ store, api }) {
     this.#store = store;
     this.#api = api;
@@ -25,37 +33,49 @@ export class Listing {
     await Promise.all([this.#loadFolders(), ...[...parts].map((part) => this.#begin(part))]);
   }
 
-  /** Loads the beginning of a part, unless it is there. */
+  /**
+   * Loads the beginning of a part, unless it is there.
+   * @param {string} part
+   * @returns {Promise<void>}
+   */
   open(part) {
     const page = this.#store.state.list.pages[part];
     return page && page.fault === "" ? Promise.resolve() : this.#begin(part);
   }
 
-  /** Loads the next page of a part, or tries again what failed. */
+  /**
+   * Loads the next page of a part, or tries again what failed.
+   * @param {string} part
+   * @returns {Promise<void>}
+   */
   more(part) {
     const page = this.#store.state.list.pages[part];
     if (page?.next) return this.#once(part, () => this.#load(part, { cursor: page.next }));
     return page && page.fault === "" ? Promise.resolve() : this.#begin(part);
   }
 
+  /** @param {string} part */
   #begin(part) {
     return this.#once(part, () => this.#load(part, { cursor: null }));
   }
 
+  /** @type {(part: string, load: () => Promise<void>) => Promise<void>} */
   #once(part, load) {
-    if (!this.#loading.has(part)) {
-      this.#loading.set(part, load().finally(() => this.#loading.delete(part)));
-    }
-    return this.#loading.get(part);
+    const under = this.#loading.get(part);
+    if (under !== undefined) return under;
+    const loading = load().finally(() => this.#loading.delete(part));
+    this.#loading.set(part, loading);
+    return loading;
   }
 
+  /** @type {(part: string, from: {cursor: string | null}) => Promise<void>} */
   async #load(part, { cursor }) {
     const isFirst = cursor === null;
     const asOf = this.#store.state.list.heard;
     try {
       const wanted = isFirst ? rowsWanted(part, this.#rowsOf.get(part)) : 1;
       const { threads, next } = await this.#pages(part, { cursor, wanted });
-      const known = isFirst ? 0 : this.#rowsOf.get(part);
+      const known = isFirst ? 0 : (this.#rowsOf.get(part) ?? 0);
       this.#rowsOf.set(part, known + threads.length);
       this.#store.dispatch({ type: "page.list", part, threads, next, asOf, isFirst });
     } catch (error) {
@@ -64,7 +84,12 @@ export class Listing {
     }
   }
 
+  /**
+   * @param {string} part
+   * @param {{cursor: string | null, wanted: number}} from
+   */
   async #pages(part, { cursor, wanted }) {
+    /** @type {Row[]} */
     const threads = [];
     let next = cursor;
     for (let pages = 0; pages < PAGES_MAX; pages += 1) {
@@ -87,10 +112,15 @@ export class Listing {
 }
 
 // Pinned threads stand above all others, so that all of them are wanted at once.
+/**
+ * @param {string} part
+ * @param {number} [loaded]
+ */
 function rowsWanted(part, loaded = 1) {
   return part === "pinned" ? Infinity : loaded;
 }
 
+/** @type {(part: string) => ListQuery} */
 function queryOf(part) {
   if (STATES.includes(part)) return { state: part };
   if (part === "pinned") return { pinned: true };

@@ -27,7 +27,7 @@ import { createDrawer } from "./view/drawer.js";
 import { setText } from "./view/element.js";
 import { showExamples } from "./view/examples.js";
 import { messageOfHash } from "./view/finder.js";
-import { closeMenusOutside } from "./view/page.js";
+import { byId, closeMenusOutside } from "./view/page.js";
 import { createLimitLine } from "./view/limit_line.js";
 import { createQueueLine } from "./view/queue.js";
 import { createSettingsPage } from "./view/settings_page.js";
@@ -37,18 +37,25 @@ import { createThreadsPage } from "./view/threads_page.js";
 import { createTrialLine } from "./view/trial.js";
 import { createWriting } from "./view/writing.js";
 
-const byId = (id) => document.getElementById(id);
+/**
+ * @import {PageConfig, Rating} from "./frames.js"
+ * @import {Action, State} from "./store.js"
+ * @import {Thread} from "./thread.js"
+ */
+
+/** @type {PageConfig} */
 const config = JSON.parse(byId("netra-config").textContent);
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const PROTOCOL = "netra.v1";
 
+/** @type {string | null} */
 let shown = null; // key of the thread on the screen
 let wasReady = false;
 let isForgetful = false; // unsent messages end with this page
 
 const preferences = new Preferences({ storage: () => localStorage });
 const store = createStore();
-const drawSoon = createDrawing(
+const drawing = createDrawing(
   () => draw(store.state),
   { ...clock, now: () => performance.now() },
   (work) => requestAnimationFrame(work),
@@ -98,7 +105,7 @@ const composer = new Composer({
   },
   onStop: () => session.stop(),
   onTyped: () => session.typed(),
-  written: () => writtenIn(currentThread(store.state)),
+  written: () => writtenIn(threadHere()),
 });
 const conversation = new Conversation({
   region: byId("conversation"),
@@ -109,7 +116,7 @@ const conversation = new Conversation({
     onEdit: (client_id) => takeBack(client_id),
     onDiscard: (client_id) => session.withdraw(client_id),
     onRemove: (run_id) => session.stopRun(run_id),
-    onSendNow: () => session.stop(),
+    onSendNow: (run_id) => session.sendNow(run_id),
     onDecide: (answer) => session.decide(answer),
     onAnswerAgain: (run_id) => session.answerAgain(run_id, composer.model),
     onSwitch: (version) => session.switchTo(version),
@@ -137,7 +144,7 @@ const writing = createWriting({
   ...{ config, api, composer },
   does: threads.does,
   situation() {
-    const thread = currentThread(store.state);
+    const thread = threadHere();
     return { isRunning: activeRun(thread) !== null, isStored: thread.thread_id !== null };
   },
 });
@@ -150,13 +157,19 @@ const status = createStatus({
   onDismiss: () => store.dispatch({ type: "page.dismiss" }),
 });
 const queue = createQueueLine({ line: byId("queue"), region: byId("conversation") });
-const limits = new Limits({ api, now: () => performance.now(), onRead: drawSoon });
+const limits = new Limits({ api, now: () => performance.now(), onRead: drawing.next });
 const limitLine = createLimitLine({
   ...{ line: byId("limit"), planUrl: config.plan_url },
   storage: localStorage,
 });
 const announcer = createAnnouncer(byId("announcer"), preferences);
 
+// From the first `open` on there is one on the screen.
+function threadHere() {
+  return /** @type {Thread} */ (currentThread(store.state));
+}
+
+/** @type {(run_id: string, feedback: Rating | null) => Promise<void>} */
 async function rate(run_id, feedback) {
   const { current: key } = store.state;
   const kept = await api.rate(run_id, feedback);
@@ -169,6 +182,7 @@ function warn() {
   byId("forgetful").hidden = false;
 }
 
+/** @param {BeforeUnloadEvent} event */
 function holdBack(event) {
   const threads = Object.values(store.state.threads);
   const edits = threads.flatMap((each) => Object.values(each.edits));
@@ -178,24 +192,27 @@ function holdBack(event) {
 }
 
 // What has gone out meanwhile stays where it is.
+/** @param {string} client_id */
 function takeBack(client_id) {
   const message = session.withdraw(client_id);
   if (message !== null) composer.edit(message);
 }
 
+/** @param {string | null} thread_id */
 function open(thread_id) {
   session.open(thread_id);
   composer.open(thread_id);
   shown = store.state.current;
 }
 
+/** @type {(thread_id: string | null, message_id?: string | null) => void} */
 function go(thread_id, message_id = null) {
   const hash = message_id === null ? "" : `#${message_id}`;
   const isOther = thread_id !== (currentThread(store.state)?.thread_id ?? null);
   if (isOther || hash !== "") history.pushState(null, "", pathOf(thread_id) + hash);
   if (isOther) open(thread_id);
   drawer.close();
-  if (hash === "") composer.focus();
+  if (message_id === null) composer.focus();
   else threads.find(message_id);
 }
 
@@ -211,17 +228,21 @@ function threadOfPath() {
 }
 
 // The thread on the screen got its id; everything else about it stays.
+/** @param {Thread} thread */
 function nameThread({ thread_id }) {
   shown = store.state.current;
   history.replaceState(null, "", pathOf(thread_id));
   composer.named(thread_id);
 }
 
+/** @param {State} state */
 function draw(state) {
   const thread = currentThread(state);
+  if (thread === null || state.current === null) return; // nothing is open yet
   if (state.current !== shown) nameThread(thread);
   status.update(state.connection, state);
   conversation.update(state.current, thread);
+  announce(state);
   queue.update(thread, state.connection);
   limitLine.update(limits.usage, thread);
   const isReady = state.connection.status === "ready" && !config.is_looking;
@@ -237,20 +258,34 @@ function draw(state) {
 }
 
 // What happened to the list while there was no connection is not replayed.
+/** @param {State} state */
 function reloadWhenReady({ connection }) {
   const isReady = connection.status === "ready" || connection.status === "degraded";
   if (isReady && !wasReady) threads.load();
   wasReady = isReady;
 }
 
-// With each change: an answer may begin and end between two draws.
-function announce(state) {
-  const thread = currentThread(state);
-  if (thread !== null) announcer.update(state.current, thread);
+// What the server writes may take its time; what somebody does is answered with the next frame.
+/** @type {(state: State, action: Action) => void} */
+function drawWhatChanged(_state, { type }) {
+  if (type === "delta" || type === "events") drawing.soon();
+  else drawing.next();
 }
 
-store.subscribe(drawSoon);
-store.subscribe(announce);
+// What an answer has grown by is read with each drawing, but it may begin and end between two.
+/** @type {(state: State, action: Action) => void} */
+function announceNews(state, { type }) {
+  if (type !== "delta") announce(state);
+}
+
+/** @param {State} state */
+function announce(state) {
+  const thread = currentThread(state);
+  if (thread !== null) announcer.update(state.current ?? "", thread);
+}
+
+store.subscribe(drawWhatChanged);
+store.subscribe(announceNews);
 store.subscribe(reloadWhenReady);
 closeMenusOutside();
 showExamples({
@@ -267,5 +302,5 @@ threads.load();
 if (matchMedia("(hover: hover)").matches) composer.focus();
 await session.start();
 // An unsent message of a new thread is found again.
-const { thread_id, pending } = currentThread(store.state);
+const { thread_id, pending } = threadHere();
 if (thread_id === null && pending.length === 0) open(null);

@@ -10,13 +10,24 @@ import { foldCode } from "./view/code_frame.js";
 import { createLongText } from "./view/long_text.js";
 import { changedView, viewOf } from "./view/prose.js";
 
+/**
+ * @import {Env, Token} from "../vendor/markdown-it.js"
+ * @import {Block} from "./blocks.js"
+ * @import {Item} from "./prose.js"
+ * @import {View} from "./view/prose.js"
+ */
+
 // Some times the longest answer that is read; what is behind it is shown as it is.
 const MARKDOWN_MAX_CHARS = 100_000;
 
 const md = new MarkdownIt({ html: false, linkify: true, breaks: false });
 useFormulas(md);
 
-/** Fills `target` with the whole of a finished text. */
+/**
+ * Fills `target` with the whole of a finished text.
+ * @param {HTMLElement} target
+ * @param {string} text
+ */
 export function renderMarkdown(target, text) {
   new Markdown(target).finish(text);
 }
@@ -27,18 +38,24 @@ export function renderMarkdown(target, text) {
  */
 export class Markdown {
   #target;
+  /** @type {View[]} */
   #finished = []; // views of blocks that `update` no longer looks at
+  /** @type {View[]} */
   #growing = []; // views of the blocks behind them
   #offset = 0;
+  /** @type {Env} */
   #env = {};
   #shown = "";
+  /** @type {ReturnType<typeof createLongText> | null} */
   #rest = null; // of a text that is too long
   #whole = ""; // of a finished one
 
+  /** @param {HTMLElement} target */
   constructor(target) {
     this.#target = target;
   }
 
+  /** @param {string} source */
   update(source) {
     const text = this.#bounded(withPlainNewlines(source));
     if (text === this.#shown) return;
@@ -52,6 +69,7 @@ export class Markdown {
     this.#offset += blocks[done].start;
   }
 
+  /** @param {string} source */
   finish(source) {
     this.#whole = source;
     const text = this.#bounded(withPlainNewlines(source));
@@ -70,6 +88,7 @@ export class Markdown {
     this.finish(this.#whole);
   }
 
+  /** @type {(text: string) => string} */
   #bounded(text) {
     if (text.length <= MARKDOWN_MAX_CHARS && this.#rest === null) return text;
     this.#rest ??= createLongText();
@@ -86,6 +105,7 @@ export class Markdown {
     this.#env = {};
   }
 
+  /** @type {(text: string, how: {isGrowing: boolean}) => Block[]} */
   #show(text, { isGrowing }) {
     this.#env.isGrowing = isGrowing;
     const blocks = blocksOf(md, text, this.#env);
@@ -96,12 +116,14 @@ export class Markdown {
   }
 }
 
+/** @type {(text: string) => string} */
 function withPlainNewlines(text) {
   return text.includes("\r") ? text.replace(/\r\n?/g, "\n") : text;
 }
 
 // A block is one element. Not the parts of lists and quotes: whoever has a direction of their own
 // gives none to them.
+/** @type {(block: Token[]) => Item} */
 function itemOf(block) {
   const { tokens, tables } = boundedTables(block);
   const items = itemsOf(tokens, tables);
@@ -111,6 +133,10 @@ function itemOf(block) {
 }
 
 // Shows the items behind the node `last`, where the views `before` are now.
+/**
+ * @param {HTMLElement} target
+ * @param {{before: View[], items: Item[], last: ChildNode | null, isGrowing: boolean}} what
+ */
 function shown(target, { before, items, last, isGrowing }) {
   for (const { node } of before.slice(items.length)) node.remove();
   let previous = last;
@@ -118,7 +144,7 @@ function shown(target, { before, items, last, isGrowing }) {
     const held = before[at];
     const view = held ? changedView(held, item, { isGrowing }) : viewOf(item, { isGrowing });
     if (held === undefined && previous === null) target.prepend(view.node);
-    else if (held === undefined) previous.after(view.node);
+    else if (held === undefined) previous?.after(view.node);
     previous = view.node;
     return view;
   });

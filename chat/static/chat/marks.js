@@ -9,8 +9,10 @@ import { indexOfPoint } from "./text.js";
  * @returns {{text: string, isMarked: boolean}[]}
  */
 export function piecesOf(text, marks) {
+  /** @type {{text: string, isMarked: boolean}[]} */
   const pieces = [];
   let end = 0;
+  /** @type {(to: number, isMarked: boolean) => void} */
   const add = (to, isMarked) => {
     if (to > end) pieces.push({ text: text.slice(end, to), isMarked });
     end = Math.max(end, to);

@@ -9,15 +9,16 @@ export class Notifications {
   #locks;
   #clock;
   #name;
+  /** @type {boolean | undefined} */
   #isSeen;
   #endSight = () => {};
 
   /**
    * @param {object} options
-   * @param {object} options.preferences
+   * @param {import("./preferences.js").Preferences} options.preferences
    * @param {typeof Notification | undefined} options.system missing where a browser has none
    * @param {LockManager | undefined} options.locks
-   * @param {object} options.clock
+   * @param {import("./clock.js").Clock} options.clock
    * @param {string} options.user_id
    */
   constructor({ preferences, system, locks, clock, user_id }) {
@@ -38,7 +39,7 @@ export class Notifications {
 
   /** Asks the browser; only after a click, and resolves with how it stands then. */
   async turnOn() {
-    if (this.standing === "missing") return "missing";
+    if (this.#system === undefined || this.standing === "missing") return "missing";
     const permission = await this.#system.requestPermission();
     this.#preferences.set("notices", permission === "granted" ? "on" : "off");
     return this.standing;
@@ -48,12 +49,16 @@ export class Notifications {
     this.#preferences.set("notices", "off");
   }
 
-  /** While a window is seen, none of the other tabs has to notify. */
+  /**
+   * While a window is seen, none of the other tabs has to notify.
+   * @param {boolean} isSeen
+   */
   see(isSeen) {
     if (isSeen === this.#isSeen || this.#locks === undefined) return;
     this.#isSeen = isSeen;
     this.#endSight();
     if (!isSeen) return;
+    /** @type {Promise<void>} */
     const over = new Promise((resolve) => {
       this.#endSight = resolve;
     });
@@ -65,10 +70,12 @@ export class Notifications {
    * @param {{id: string, title: string, body: string, click: () => void}} notice
    */
   async show({ id, title, body, click }) {
-    if (this.standing !== "on" || this.#isSeen || (await this.#isSeenElsewhere())) return false;
-    if (!(await this.#isOurs(id))) return false;
+    const [system, locks] = [this.#system, this.#locks];
+    if (system === undefined || locks === undefined || this.standing !== "on") return false;
+    if (this.#isSeen || (await this.#isSeenElsewhere(locks))) return false;
+    if (!(await this.#isOurs(locks, id))) return false;
     try {
-      const notice = new this.#system(title, { body, tag: id });
+      const notice = new system(title, { body, tag: id });
       notice.onclick = () => {
         notice.close();
         click();
@@ -79,17 +86,19 @@ export class Notifications {
     }
   }
 
-  async #isSeenElsewhere() {
-    const { held } = await this.#locks.query();
+  /** @param {LockManager} locks */
+  async #isSeenElsewhere(locks) {
+    const { held = [] } = await locks.query();
     return held.some(({ name }) => name === `${this.#name}.seen`);
   }
 
-  #isOurs(id) {
+  /** @type {(locks: LockManager, id: string) => Promise<boolean>} */
+  #isOurs(locks, id) {
     return new Promise((resolve) => {
-      this.#locks.request(`${this.#name}.${id}`, { ifAvailable: true }, (lock) => {
+      locks.request(`${this.#name}.${id}`, { ifAvailable: true }, (lock) => {
         resolve(lock !== null);
         if (lock === null) return undefined;
-        return new Promise((letGo) => this.#clock.after(ONE_TAB_FOR_MS, letGo));
+        return new Promise((letGo) => this.#clock.after(ONE_TAB_FOR_MS, () => letGo(null)));
       });
     });
   }

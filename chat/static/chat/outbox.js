@@ -6,6 +6,18 @@ import { added, answered, frameOf, named, retried, withdrawn } from "./entries.j
 import { GIVEN_UP, asksForPatience } from "./patience.js";
 import { Waits } from "./waits.js";
 
+/**
+ * @import {Clock} from "./clock.js"
+ * @import {Draft, Entry} from "./entries.js"
+ * @import {AckFrame, Answer} from "./frames.js"
+ * @import {EntryStore, Step} from "./outbox_store.js"
+ * @import {TabMessage, Tabs} from "./tabs.js"
+ *
+ * `until` says when a postponed entry goes out again; one that `isOnlyHere` can be taken back.
+ * @typedef {Entry & {until: number | null, isOnlyHere: boolean}} OutboxEntry
+ * @typedef {Answer & {client_id: string}} OwnAnswer
+ */
+
 // What another tab has written is its to send; here it is only asked for when that takes longer.
 const TAKEN_OVER_AFTER_MS = 1_000;
 const UNSURE = "unavailable";
@@ -19,28 +31,34 @@ export class Outbox {
   #send;
   #onChange;
   #onAck;
+  /** @type {Entry[]} */
   #entries = [];
   #version = 0; // of #entries: a reading that was overtaken is done again
+  /** @type {Promise<void> | null} */
   #reading = null;
+  /** @type {string[]} */
   #arriving = []; // keys of the entries that are being stored
+  /** @type {Map<string, string>} */
   #names = new Map(); // local keys to the ids their threads got
   #isOpen = false;
   #claims;
   #waits;
+  /** @type {Set<string>} */
   #others = new Set(); // client_ids of what another tab has just written
+  /** @type {Set<string>} */
   #inFlight = new Set(); // sent over this connection and not answered
+  /** @type {Set<string>} */
   #unheard = new Set(); // client_ids of what the server surely has not stored
 
   /**
    * @param {object} options
    * @param {string} options.user_id whose sends; those of others stay untouched
-   * @param {object} options.store where they are kept, see outbox_store.js
-   * @param {object} options.tabs the other tabs, see tabs.js
-   * @param {object} options.clock
+   * @param {EntryStore} options.store where they are kept
+   * @param {Tabs} options.tabs the other tabs
+   * @param {Clock} options.clock
    * @param {(frame: object) => boolean} options.send
-   * @param {(entries: object[]) => void} options.onChange all entries; `until` of one says when a
-   *   postponed one goes out again, else it is null; `isOnlyHere` that it can be taken back
-   * @param {(frame: object) => void} options.onAck the `ack` of one, in whichever tab it came
+   * @param {(entries: OutboxEntry[]) => void} options.onChange all entries
+   * @param {(frame: AckFrame) => void} options.onAck the `ack` of one, in whichever tab it came
    */
   constructor({ user_id, store, tabs, clock, send, onChange, onAck }) {
     this.#user_id = user_id;
@@ -69,7 +87,8 @@ export class Outbox {
 
   /**
    * Keeps an entry and sends it when it can; resolves as soon as it is kept.
-   * @throws {OutboxFull}
+   * @param {Draft} entry
+   * @throws {import("./entries.js").OutboxFull}
    */
   async add(entry) {
     this.#arriving.push(entry.key);
@@ -87,7 +106,10 @@ export class Outbox {
     this.#flush();
   }
 
-  /** Sends a refused entry once more, under the id it had. */
+  /**
+   * Sends a refused entry once more, under the id it had.
+   * @param {string} client_id
+   */
   async retry(client_id) {
     this.#waits.forget(client_id);
     this.#inFlight.delete(client_id);
@@ -96,7 +118,10 @@ export class Outbox {
     this.#flush();
   }
 
-  /** Takes an entry back and gives it, or null where the server may have it already. */
+  /**
+   * Takes an entry back and gives it, or null where the server may have it already.
+   * @param {string} client_id
+   */
   withdraw(client_id) {
     const entry = this.#find(client_id);
     if (entry === null || !this.#isOnlyHere(entry)) return null;
@@ -124,7 +149,10 @@ export class Outbox {
     this.#claims.releaseAll();
   }
 
-  /** Takes an answer of the server; answers whether it was to one of these sends. */
+  /**
+   * Takes an answer of the server; answers whether it was to one of these sends.
+   * @param {OwnAnswer} frame
+   */
   takes(frame) {
     const wasSent = this.#inFlight.delete(frame.client_id);
     // A database that goes away may have stored it in its last moment.
@@ -134,6 +162,7 @@ export class Outbox {
     const entry = this.#find(frame.client_id);
     if (entry === null) return wasSent; // answered in another tab before
     if (this.#waits.postpones(frame, this.#unsent())) return true;
+    /** @type {OwnAnswer} */
     const answer = asksForPatience(frame) ? { ...frame, message: GIVEN_UP } : frame;
     this.#answered(answer, entry);
     this.#change((entries) => answered(entries, answer)).then(() =>
@@ -143,7 +172,10 @@ export class Outbox {
     return true;
   }
 
-  /** Takes what another tab tells. */
+  /**
+   * Takes what another tab tells.
+   * @param {TabMessage} message
+   */
   hear(message) {
     if (message.type === "postponed") this.#waits.begin(message);
     if (message.type === "new") this.#waits.tellAll();
@@ -163,8 +195,9 @@ export class Outbox {
     this.#flush();
   }
 
+  /** @param {Answer} frame */
   #hearAnswer(frame) {
-    const entry = this.#find(frame.client_id);
+    const entry = this.#find(frame.client_id ?? "");
     if (entry === null) {
       this.#refresh(); // a reading that is under way may still find it
       return;
@@ -191,6 +224,7 @@ export class Outbox {
 
   // The second message of a thread that has no id yet waits for the first one's answer, and none
   // overtakes a postponed one of its thread.
+  /** @param {Entry} entry */
   #isHeldUp(entry) {
     const ofThread = this.#entries.filter((each) => each.key === entry.key && !each.refusal);
     if (entry.thread_id === null && ofThread[0] !== entry) return true;
@@ -205,6 +239,7 @@ export class Outbox {
     this.#claims.keepOnly(busy, () => this.#store.read(this.#user_id));
   }
 
+  /** @param {Entry} entry */
   #isOnlyHere({ client_id, refusal }) {
     return refusal !== null || this.#unheard.has(client_id);
   }
@@ -216,31 +251,37 @@ export class Outbox {
     return unsent.map((each) => each.client_id);
   }
 
+  /** @type {(frame: Answer, entry: Entry) => void} */
   #answered(frame, entry) {
     this.#waits.forget(entry.client_id);
     if (frame.type !== "ack") return;
     if (entry.thread_id === null) this.#names.set(entry.key, frame.thread_id);
-    if (this.#names.size > NAMES_MAX) this.#names.delete(this.#names.keys().next().value);
+    const [oldest] = this.#names.keys();
+    if (this.#names.size > NAMES_MAX) this.#names.delete(oldest);
     this.#onAck(frame);
   }
 
   // The thread may have got its id while an entry of it was being stored.
+  /** @param {string} key */
   async #nameLate(key) {
     const thread_id = this.#names.get(key);
     if (thread_id === undefined) return;
     await this.#store.change(this.#user_id, (entries) => named(entries, key, thread_id));
   }
 
+  /** @param {string} client_id */
   #find(client_id) {
     return this.#entries.find((each) => each.client_id === client_id) ?? null;
   }
 
   // Here at once, in the store as soon as it may be.
+  /** @param {Step} step */
   #change(step) {
     this.#set(step(this.#entries));
     return this.#store.change(this.#user_id, step);
   }
 
+  /** @param {Entry[]} entries */
   #set(entries) {
     this.#version += 1;
     this.#entries = entries;

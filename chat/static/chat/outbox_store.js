@@ -3,14 +3,25 @@
 import { OutboxFull } from "./entries.js";
 import { MemoryStore } from "./memory_store.js";
 
+/**
+ * @import {Entry} from "./entries.js"
+ *
+ * @typedef {(entries: Entry[]) => Entry[]} Step
+ * @typedef {object} EntryStore
+ * @property {(user_id: string) => Promise<Entry[]>} read
+ * @property {(user_id: string, step: Step) => Promise<Entry[]>} change
+ */
+
 export class OutboxStore {
+  /** @type {EntryStore} */
   #store;
   #onRefused;
+  /** @type {Entry[]} */
   #known = []; // what is written to memory when the browser refuses
 
   /**
    * @param {object} options
-   * @param {object} options.store {read(user_id), change(user_id, step)}
+   * @param {EntryStore} options.store
    * @param {() => void} options.onRefused from now on nothing outlives this page
    */
   constructor({ store, onRefused }) {
@@ -18,16 +29,26 @@ export class OutboxStore {
     this.#onRefused = onRefused;
   }
 
-  /** The entries of a user, in order. */
+  /**
+   * The entries of a user, in order.
+   * @param {string} user_id
+   */
   read(user_id) {
     return this.#attempt(user_id, (store) => store.read(user_id));
   }
 
-  /** Replaces the entries of a user by what `step` makes of them; throws what `step` throws. */
+  /**
+   * Replaces the entries of a user by what `step` makes of them; throws what `step` throws.
+   * @param {string} user_id
+   * @param {Step} step
+   */
   change(user_id, step) {
     return this.#attempt(user_id, (store) => store.change(user_id, step));
   }
 
+  /**
+   * @type {(user_id: string, work: (store: EntryStore) => Promise<Entry[]>) => Promise<Entry[]>}
+   */
   async #attempt(user_id, work) {
     const store = this.#store;
     try {
@@ -40,6 +61,7 @@ export class OutboxStore {
     return this.#known;
   }
 
+  /** @param {string} user_id */
   async #fallBack(user_id) {
     const known = this.#known;
     this.#store = new MemoryStore();

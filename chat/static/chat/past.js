@@ -3,15 +3,25 @@
 import { questionOf } from "./path.js";
 import { runOfMessage } from "./run.js";
 
-/** Where the page before the oldest message held begins, as the API names it. */
+/**
+ * @import {Message} from "./frames.js"
+ * @import {Question} from "./path.js"
+ * @import {Thread} from "./thread.js"
+ */
+
+/**
+ * Where the page before the oldest message held begins, as the API names it.
+ * @param {{messages: Question[]}} thread
+ */
 export function cursorOf({ messages }) {
   return messages[0]?.run_id ?? null;
 }
 
 /**
  * The thread with a page of the API before what it holds.
- * @param {object} thread
- * @param {{messages: object[], next: string | null}} page
+ * @param {Thread} thread
+ * @param {{messages: Message[], next: string | null}} page
+ * @returns {Thread}
  */
 export function withOlder(thread, { messages, next }) {
   const held = new Set(thread.messages.map((each) => each.message_id));
@@ -30,7 +40,12 @@ export function withOlder(thread, { messages, next }) {
   };
 }
 
-/** A thread just read from a snapshot, behind the older messages that were held of its branch. */
+/**
+ * A thread just read from a snapshot, behind the older messages that were held of its branch.
+ * @param {Thread} thread
+ * @param {Thread} held
+ * @returns {Thread}
+ */
 export function withPast(thread, held) {
   const first = thread.messages[0]?.message_id;
   const index = held.messages.findIndex((each) => each.message_id === first);
@@ -38,7 +53,7 @@ export function withPast(thread, held) {
     return thread;
   }
   const past = held.messages.slice(0, index);
-  const runs = past.map(({ run_id }) => [run_id, held.runs[run_id]]);
+  const runs = past.map(({ run_id }) => [run_id, held.runs[run_id ?? ""]]);
   const known = runs.filter(([, run]) => run !== undefined);
   return {
     ...thread,

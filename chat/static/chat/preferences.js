@@ -12,7 +12,9 @@ export const PREFERENCES = {
 
 export class Preferences {
   #storage;
+  /** @type {Map<string, string>} */
   #unkept = new Map(); // what a browser did not keep lasts as long as the page
+  /** @type {Set<(name: string) => void>} */
   #listeners = new Set();
 
   /** @param {{storage: () => Storage}} options asked each time: in private windows that can throw */
@@ -23,11 +25,15 @@ export class Preferences {
   /** @param {string} name of the table */
   get(name) {
     const { key, choices } = PREFERENCES[name];
-    const value = this.#unkept.get(name) ?? this.#read(key);
+    const value = this.#unkept.get(name) ?? this.#read(key) ?? "";
     return choices.includes(value) ? value : choices[0];
   }
 
-  /** Takes effect at once, here and in the other tabs. */
+  /**
+   * Takes effect at once, here and in the other tabs.
+   * @param {string} name
+   * @param {string} value
+   */
   set(name, value) {
     const { key, choices } = PREFERENCES[name];
     if (!choices.includes(value)) return;
@@ -47,19 +53,26 @@ export class Preferences {
     for (const [name, { choices }] of Object.entries(PREFERENCES)) this.set(name, choices[0]);
   }
 
-  /** Calls `listener` with the name of what has changed, until the answered function is called. */
+  /**
+   * Calls `listener` with the name of what has changed, until the answered function is called.
+   * @param {(name: string) => void} listener
+   */
   listen(listener) {
     this.#listeners.add(listener);
     return () => this.#listeners.delete(listener);
   }
 
-  /** Another tab has changed something, as a `storage` event tells. */
+  /**
+   * Another tab has changed something, as a `storage` event tells.
+   * @param {{key: string | null}} event
+   */
   hear({ key }) {
     for (const [name, each] of Object.entries(PREFERENCES)) {
       if (key === null || key === each.key) this.#tell(name);
     }
   }
 
+  /** @type {(key: string) => string | null} */
   #read(key) {
     try {
       return this.#storage().getItem(key);
@@ -68,6 +81,7 @@ export class Preferences {
     }
   }
 
+  /** @type {(name: string) => void} */
   #tell(name) {
     for (const listener of this.#listeners) listener(name);
   }

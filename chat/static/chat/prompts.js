@@ -1,7 +1,10 @@
 // The user's prompts as this page knows them: read from the server, and changed there first.
 
+/** @typedef {{prompt_id: string, name: string, text: string, updated_at: string}} KeptPrompt */
+
 export class Prompts {
   #api;
+  /** @type {KeptPrompt[]} */
   #list = [];
   #isRead = false;
 
@@ -10,7 +13,7 @@ export class Prompts {
     this.#api = api;
   }
 
-  /** {prompt_id, name, text, updated_at} each, by name, as last read. */
+  /** By name, as last read. */
   get list() {
     return this.#list;
   }
@@ -37,11 +40,13 @@ export class Prompts {
     this.#list = [...others, kept].sort((a, b) => a.name.localeCompare(b.name));
   }
 
+  /** @param {{prompt_id: string}} prompt */
   async remove({ prompt_id }) {
     try {
       await this.#api.removePrompt(prompt_id);
     } catch (error) {
-      if (error.status !== 404) throw error; // another window was faster
+      const { status } = /** @type {import("./threads_api.js").RequestFailed} */ (error);
+      if (status !== 404) throw error; // another window was faster
     }
     this.#list = this.#list.filter((each) => each.prompt_id !== prompt_id);
   }

@@ -7,13 +7,13 @@ export class Reading {
   #changes;
   #told = ""; // the thread and seq that were told last
 
-  /** @param {{changes: object}} options */
+  /** @param {{changes: import("./changes.js").Changes}} options */
   constructor({ changes }) {
     this.#changes = changes;
   }
 
   /**
-   * @param {object} state
+   * @param {import("./store.js").State} state
    * @param {boolean} isSeen whether the window is visible
    */
   update(state, isSeen) {

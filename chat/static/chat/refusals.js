@@ -2,6 +2,7 @@
 
 import { gettext, pageLanguage } from "./gettext.js";
 
+/** @type {Record<string, () => string>} */
 const WORDS = {
   frame_too_large: () => gettext("That is too large to be sent."),
   text_empty: () => gettext("Write something first."),

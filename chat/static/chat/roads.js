@@ -5,6 +5,8 @@ const STREAM_FOR_MS = 600_000; // a network that blocked them is not asked again
 const KEY = "netra-stream-until";
 const LOST = 1006;
 
+/** @typedef {WebSocket | import("./stream_socket.js").StreamSocket} Carrier of frames */
+
 /** Opens what carries frames, and learns from how that ended. */
 export class Roads {
   #openSocket;
@@ -16,8 +18,8 @@ export class Roads {
 
   /**
    * @param {object} options
-   * @param {() => object} options.openSocket a WebSocket
-   * @param {(() => object) | null} [options.openStream] what has a WebSocket's shape and is none
+   * @param {() => Carrier} options.openSocket a WebSocket
+   * @param {(() => Carrier) | null} [options.openStream] what has a WebSocket's shape and is none
    * @param {() => number} options.now ms
    * @param {Storage | null} [options.storage] where a reload finds what was learnt
    */
@@ -29,8 +31,9 @@ export class Roads {
   }
 
   open() {
-    this.#isStream = this.#openStream !== null && this.#takesStream();
-    return this.#isStream ? this.#openStream() : this.#openSocket();
+    const openStream = this.#openStream;
+    this.#isStream = openStream !== null && this.#takesStream();
+    return openStream !== null && this.#isStream ? openStream() : this.#openSocket();
   }
 
   /** What was opened last carries frames. */
@@ -39,7 +42,10 @@ export class Roads {
     if (this.#isStream) this.#storage?.setItem(KEY, String(this.#now() + STREAM_FOR_MS));
   }
 
-  /** What was opened last has ended without having carried any. */
+  /**
+   * What was opened last has ended without having carried any.
+   * @param {number} code
+   */
   failed(code) {
     if (this.#isStream) this.#storage?.removeItem(KEY);
     else if (code === LOST) this.#blocked += 1;

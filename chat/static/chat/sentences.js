@@ -21,6 +21,7 @@ export function sentencesAfter(text, from, hasEnded) {
   return { said, to: from + length };
 }
 
+/** @type {(rest: string) => number} */
 function lastEnd(text) {
   let end = 0;
   for (const match of text.matchAll(END)) end = match.index + match[0].length;
@@ -28,6 +29,7 @@ function lastEnd(text) {
 }
 
 // Without the signs that markdown sets words with.
+/** @type {(markdown: string) => string} */
 function plainWords(markdown) {
   return markdown
     .replace(/^\s*(?:```|~~~).*$/gm, "")

@@ -1,5 +1,6 @@
 // What the page does: it joins store, connection and outbox, and knows no element.
 
+import { isAnswer, isFailedSubscribe, isNotUnderstood } from "./answers.js";
 import { clock as realClock } from "./clock.js";
 import { choice } from "./entries.js";
 import { Outbox, newClientId } from "./outbox.js";
@@ -9,6 +10,20 @@ import { currentThread, heads } from "./store.js";
 import { sha256 } from "./text.js";
 import { activeRun } from "./timeline.js";
 import { TYPING_SHOWN_MS, Typing } from "./typing.js";
+
+/**
+ * @import {Clock} from "./clock.js"
+ * @import {Answer, ErrorFrame, ServerFrame, StoredFile, TypingFrame} from "./frames.js"
+ * @import {EntryStore} from "./outbox_store.js"
+ * @import {Decision, Request} from "./requests.js"
+ * @import {Roads} from "./roads.js"
+ * @import {Status} from "./socket.js"
+ * @import {PageAction, Store, Unkeyed} from "./store.js"
+ * @import {Tabs} from "./tabs.js"
+ * @import {Thread} from "./thread.js"
+ *
+ * @typedef {{run_id: string} | {message_id: string}} Version an answer, or a question
+ */
 
 const SUBSCRIBE_AGAIN_AFTER_S = 2; // where the server names no time
 const ALREADY_DECIDED = "already_decided"; // on another device: the log tells what
@@ -24,20 +39,24 @@ export class Session {
   #onOtherUser;
   #clock;
   #isOtherUser = false;
+  /** @type {string | null} */
   #subscribed = null; // the thread this connection is subscribed to
+  /** @type {number | null} */
   #askedAfter = null; // the position in the last `subscribe`
+  /** @type {object | null} */
   #askingAgain = null; // a token of the wait before the next `subscribe`
+  /** @type {Set<string | null>} */
   #verified = new Set(); // ids of messages whose hash has been looked at
 
   /**
    * @param {object} options
-   * @param {object} options.store
-   * @param {import("./roads.js").Roads} options.roads to the server
-   * @param {object} options.outboxStore where unanswered sends are kept, see outbox_store.js
-   * @param {object} options.tabs the user's other tabs, see tabs.js
+   * @param {Store} options.store
+   * @param {Roads} options.roads to the server
+   * @param {EntryStore} options.outboxStore where unanswered sends are kept
+   * @param {Tabs} options.tabs the user's other tabs
    * @param {string} options.user_id the user this page was made for
    * @param {() => void} options.onOtherUser the connection belongs to another user than the page
-   * @param {object} [options.clock]
+   * @param {Clock} [options.clock]
    */
   constructor({ store, roads, outboxStore, tabs, user_id, onOtherUser, clock = realClock }) {
     this.#store = store;
@@ -51,6 +70,7 @@ export class Session {
       onStatus: (status) => this.#note(status),
       heads: () => heads(store.state),
     });
+    /** @type {(frame: object) => boolean} */
     const send = (frame) => this.#mayTalk && this.#connection.send(frame);
     this.#outbox = new Outbox({
       user_id,
@@ -75,7 +95,10 @@ export class Session {
     await this.#outbox.load();
   }
 
-  /** Shows a thread; null is a new one, and an unsent one is found again. */
+  /**
+   * Shows a thread; null is a new one, and an unsent one is found again.
+   * @param {string | null} thread_id
+   */
   open(thread_id) {
     const { threads } = this.#store.state;
     const unnamed = Object.keys(threads).filter((key) => threads[key].thread_id === null);
@@ -89,18 +112,17 @@ export class Session {
    * Sends a message to the thread on the screen; resolves as soon as it is kept, connected or not.
    * @param {object} message
    * @param {string} message.text
-   * @param {object[]} message.files
+   * @param {StoredFile[]} message.files
    * @param {"queue" | "interrupt"} [message.mode] whether it waits for an active run or stops it
    * @param {string} [message.model] another one, which answers in the thread from now on
    * @throws {Error} with a message for the user, where it cannot be kept
    */
   async send({ text, files, mode = "queue", model }) {
-    const { current: key } = this.#store.state;
-    const { thread_id } = currentThread(this.#store.state);
+    const { thread, key } = this.#here;
     await this.#outbox.add({
       client_id: newClientId(),
       key,
-      thread_id,
+      thread_id: thread.thread_id,
       text,
       mode,
       files,
@@ -110,22 +132,29 @@ export class Session {
 
   /** Stops the active run of the thread on the screen. */
   stop() {
-    const run = activeRun(currentThread(this.#store.state));
+    const run = activeRun(this.#here.thread);
     if (run !== null) this.stopRun(run.run_id);
   }
 
-  /** Stops a run; one that has not begun is taken off its queue. */
+  /**
+   * Stops a run; one that has not begun is taken off its queue.
+   * @param {string} run_id
+   */
   stopRun(run_id) {
     this.#requests.ask(`stop ${run_id}`, { type: "stop", run_id });
   }
 
   /**
+   * Lets a message that waits go before the others, and stops the active run.
+   * @param {string} run_id
+   */
+  sendNow(run_id) {
+    this.#requests.ask(`advance ${run_id}`, { type: "advance", run_id });
+  }
+
+  /**
    * Answers whether a tool may do what it waits for.
-   * @param {object} answer
-   * @param {string} answer.run_id of the thread on the screen
-   * @param {string} answer.call_id
-   * @param {"approve" | "deny"} answer.decision
-   * @param {object} [answer.args] in place of the arguments the model chose
+   * @param {Decision} answer
    */
   decide({ run_id, call_id, decision, args }) {
     const frame = { type: "approve", run_id, call_id, decision };
@@ -137,7 +166,11 @@ export class Session {
     if (isNew) this.#store.dispatch({ type: "page.choice", key, run_id, call_id, decision });
   }
 
-  /** Asks for a further answer to the question of a run, maybe of another model; what is, stays. */
+  /**
+   * Asks for a further answer to the question of a run, maybe of another model; what is, stays.
+   * @param {string} run_id
+   * @param {string} [model]
+   */
   answerAgain(run_id, model) {
     this.#requests.ask(`again ${run_id}`, { type: "regenerate", run_id, ...choice(model) });
     this.#dispatchHere({ type: "page.again", run_id, isAsked: true });
@@ -145,7 +178,7 @@ export class Session {
 
   /**
    * Shows another version.
-   * @param {{run_id: string} | {message_id: string}} version an answer, or a question
+   * @param {Version} version
    */
   switchTo(version) {
     const { current } = this.#store.state;
@@ -154,19 +187,28 @@ export class Session {
     this.#requests.ask(`switch ${current}`, { type: "switch", ...version });
   }
 
-  /** Writes in the place of a question; kept with the thread until it is stored or given up. */
+  /**
+   * Writes in the place of a question; kept with the thread until it is stored or given up.
+   * @param {{message_id: string, text: string}} edit
+   */
   writeEdit({ message_id, text }) {
     this.#dispatchHere({ type: "page.edit", message_id, text });
   }
 
-  /** Sends what is written in the place of a question. */
+  /**
+   * Sends what is written in the place of a question.
+   * @param {string} message_id
+   */
   saveEdit(message_id) {
-    const { text } = currentThread(this.#store.state).edits[message_id];
+    const { text } = this.#here.thread.edits[message_id];
     this.#requests.ask(`edit ${message_id}`, { type: "edit", message_id, text });
     this.#dispatchHere({ type: "page.edit_sent", message_id });
   }
 
-  /** Gives up what is written in the place of a question. */
+  /**
+   * Gives up what is written in the place of a question.
+   * @param {string} message_id
+   */
   dropEdit(message_id) {
     this.#requests.forget(`edit ${message_id}`);
     this.#dispatchHere({ type: "page.edit_closed", message_id });
@@ -174,15 +216,21 @@ export class Session {
 
   /** The user types in the thread on the screen. */
   typed() {
-    this.#typing.typed(currentThread(this.#store.state).thread_id);
+    this.#typing.typed(this.#here.thread.thread_id);
   }
 
-  /** Sends a refused message once more, under the id it had. */
+  /**
+   * Sends a refused message once more, under the id it had.
+   * @param {string} client_id
+   */
   retry(client_id) {
     return this.#outbox.retry(client_id);
   }
 
-  /** Takes a refused message back and answers it. */
+  /**
+   * Takes a refused message back and answers it.
+   * @param {string} client_id
+   */
   withdraw(client_id) {
     return this.#outbox.withdraw(client_id);
   }
@@ -191,15 +239,24 @@ export class Session {
     this.#connection.reopen();
   }
 
+  // The thread on the screen: from the first `open` on there is one.
+  get #here() {
+    const { state } = this.#store;
+    const thread = /** @type {Thread} */ (currentThread(state));
+    return { thread, key: /** @type {string} */ (state.current) };
+  }
+
   get #mayTalk() {
     return this.#connection.isReady && !this.#isOtherUser;
   }
 
+  /** @param {Status} status */
   #note(status) {
     if (!this.#connection.isReady) this.#outbox.closed();
     this.#store.dispatch({ type: "page.connection", ...status });
   }
 
+  /** @param {ServerFrame} frame */
   #receive(frame) {
     // Signed in as someone else since this page was made: nothing of the two may mix.
     if (frame.type === "ready" && frame.user.user_id !== this.#user_id) {
@@ -207,7 +264,7 @@ export class Session {
       this.#onOtherUser();
     }
     if (this.#isOtherUser) return;
-    if (frame.client_id && (frame.type === "ack" || frame.type === "error")) this.#answer(frame);
+    if (isAnswer(frame)) this.#answer(frame);
     else if (isFailedSubscribe(frame)) this.#askLater(frame);
     else if (isNotUnderstood(frame)) this.#typing.notUnderstood();
     else this.#store.dispatch(frame);
@@ -230,19 +287,20 @@ export class Session {
   }
 
   // Of an answer to a request only a refusal is news: the log tells what has come of it.
+  /** @param {Answer & {client_id: string}} frame */
   #answer(frame) {
     if (this.#outbox.takes(frame)) return;
     const request = this.#requests.takes(frame);
     if (request?.isOver === false) return;
     if (request !== null) this.#settle(request);
+    if (frame.type !== "error") return;
     const isToldElsewhere = frame.code === ALREADY_DECIDED || request?.frame.type === "edit";
-    if (frame.type === "error" && !isToldElsewhere) {
-      this.#store.dispatch({ ...frame, client_id: undefined });
-    }
+    if (!isToldElsewhere) this.#store.dispatch({ ...frame, client_id: undefined });
   }
 
   // What the page showed of a request while it had no answer.
-  #settle({ frame: { type, run_id, message_id, call_id }, refusal }) {
+  /** @param {{frame: Request, refusal: string | null}} request */
+  #settle({ frame: { type, run_id = "", message_id = "", call_id = "" }, refusal }) {
     if (type === "approve" && refusal !== null) {
       const key = this.#keyWhere((thread) => thread.runs[run_id] !== undefined);
       this.#store.dispatch({ type: "page.choice", key, run_id, call_id, decision: null });
@@ -253,20 +311,24 @@ export class Session {
     }
     if (type === "edit") {
       const key = this.#keyWhere((thread) => thread.edits[message_id] !== undefined);
-      const outcome = refusal === null ? "page.edit_closed" : "page.edit_refused";
-      this.#store.dispatch({ type: outcome, key, message_id, refusal });
+      if (refusal === null) this.#store.dispatch({ type: "page.edit_closed", key, message_id });
+      else this.#store.dispatch({ type: "page.edit_refused", key, message_id, refusal });
     }
   }
 
+  /** @param {(thread: Thread) => boolean} holds */
   #keyWhere(holds) {
     const { threads } = this.#store.state;
     return Object.keys(threads).find((key) => holds(threads[key]));
   }
 
+  /** @param {Unkeyed<PageAction>} action about the thread on the screen */
   #dispatchHere(action) {
-    this.#store.dispatch({ ...action, key: this.#store.state.current });
+    const { key } = this.#here;
+    this.#store.dispatch(/** @type {PageAction} */ ({ ...action, key }));
   }
 
+  /** @param {TypingFrame} frame */
   #showTyping(frame) {
     const end = () => this.#store.dispatch({ type: "page.typing_over", frame });
     this.#clock.after(TYPING_SHOWN_MS, end);
@@ -278,18 +340,20 @@ export class Session {
     const thread = currentThread(this.#store.state);
     const thread_id = thread?.thread_id ?? null;
     if (this.#subscribed === thread_id) {
-      if (thread?.wants) this.#ask(thread_id, thread.wants === "snapshot" ? null : thread.seq);
+      if (thread_id === null || !thread?.wants) return;
+      this.#ask(thread_id, thread.wants === "snapshot" ? null : thread.seq);
       return;
     }
     if (this.#subscribed !== null) {
       this.#connection.send({ type: "unsubscribe", thread_id: this.#subscribed });
     }
     this.#subscribed = thread_id;
-    if (thread_id !== null) this.#ask(thread_id, thread.isStale ? null : thread.seq);
+    if (thread?.thread_id) this.#ask(thread.thread_id, thread.isStale ? null : thread.seq);
   }
 
   // The server drops the subscription before it makes the new one. No notice: it heals by itself,
   // and a database that stays away is told by a `state` frame.
+  /** @param {ErrorFrame} frame */
   #askLater({ retry_after_s }) {
     const wait = {};
     this.#askingAgain = wait;
@@ -303,6 +367,7 @@ export class Session {
     this.#ask(this.#subscribed, isStale || this.#askedAfter === null ? null : seq);
   }
 
+  /** @type {(thread_id: string, after_seq: number | null) => void} */
   #ask(thread_id, after_seq) {
     this.#askingAgain = null;
     this.#askedAfter = after_seq;
@@ -311,6 +376,7 @@ export class Session {
   }
 
   // The answer's hash is looked at once; where it does not fit, the server is asked again.
+  /** @param {string} thread_id */
   async #verify(thread_id) {
     if (globalThis.crypto.subtle === undefined) return; // plain http outside localhost
     for (const run of Object.values(this.#store.state.threads[thread_id]?.runs ?? {})) {
@@ -321,14 +387,4 @@ export class Session {
     }
     this.#follow();
   }
-}
-
-// Of the frames without a client_id only `subscribe` needs the database.
-function isFailedSubscribe({ type, client_id, code, retryable }) {
-  return type === "error" && !client_id && code === "unavailable" && retryable === true;
-}
-
-// A server of another version: nothing the user could do.
-function isNotUnderstood({ type, client_id, code }) {
-  return type === "error" && !client_id && code === "unknown_type";
 }

@@ -13,8 +13,11 @@ import { gettext } from "./gettext.js";
  * @property {string} [of]
  */
 
+/** @type {(act: string, keys: string, words: () => string) => Shortcut} */
 const everywhere = (act, keys, words) => ({ act, keys, words, inFields: true });
+/** @type {(act: string, keys: string, words: () => string) => Shortcut} */
 const outsideFields = (act, keys, words) => ({ act, keys, words });
+/** @type {(act: string, keys: string, words: () => string) => Shortcut} */
 const ofMessage = (act, keys, words) => ({ act, keys, words, of: "message" });
 
 /** @type {Shortcut[]} */
@@ -36,8 +39,13 @@ export const SHORTCUTS = [
 
 const NAMES = { ArrowUp: "↑", ArrowDown: "↓", Escape: "Esc", Enter: "Enter" };
 
-/** The keys of a shortcut as they are printed on the keyboard: ["Ctrl", "K"], ["⌘", "K"]. */
+/**
+ * The keys of a shortcut as they are printed on the keyboard: ["Ctrl", "K"], ["⌘", "K"].
+ * @param {string} keys
+ * @param {{isMac: boolean}} where
+ */
 export function keyNames(keys, { isMac }) {
+  /** @type {Record<string, string>} */
   const names = {
     ...NAMES,
     Mod: isMac ? "⌘" : gettext("Ctrl"),
@@ -58,9 +66,10 @@ export function shortcutOf(event, { isMac, isWriting }) {
   );
 }
 
+/** @type {(keys: string, event: KeyboardEvent, isMac: boolean) => boolean} */
 function isPressed(keys, event, isMac) {
   const parts = keys.split("+");
-  const key = parts.pop();
+  const key = parts.pop() ?? "";
   if (event.key.toLowerCase() !== key.toLowerCase()) return false;
   const mod = parts.includes("Mod");
   // How a character such as "?" is typed is the keyboard's matter.

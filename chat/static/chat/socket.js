@@ -4,6 +4,15 @@ import { delayBefore, finalOf } from "./backoff.js";
 import { gettext } from "./gettext.js";
 import { countBytes } from "./text.js";
 
+/**
+ * @import {Final} from "./backoff.js"
+ * @import {Clock} from "./clock.js"
+ * @import {ServerFrame, Services} from "./frames.js"
+ * @import {Carrier, Roads} from "./roads.js"
+ *
+ * @typedef {{status: string, note: string, final: Final | null}} Status
+ */
+
 const SILENCE_MAX_MS = 60_000; // two heartbeats without a frame: the connection is dead
 const SETUP_MAX_MS = 15_000; // the server gives itself 5 s from accept to ready
 const ANSWER_MAX_MS = 3_000; // how long a woken page waits for the answer to its ping
@@ -23,13 +32,16 @@ export class Connection {
   #onFrame;
   #onStatus;
   #heads;
+  /** @type {Carrier | null} */
   #socket = null;
   #phase = "closed"; // closed, opening, connected, ready
+  /** @type {Services} */
   #services = {};
   #failures = 0;
   #drainMs = 0;
   #restartsUntil = 0;
   #lostAt = -Infinity;
+  /** @type {Final | null} */
   #final = null;
   #openedAt = 0;
   #lastFrameAt = 0;
@@ -38,15 +50,17 @@ export class Connection {
   // Each calls its timer off.
   #endRetry = () => {};
   #endSilence = () => {};
+  /** @type {(() => void) | null} */
   #endSeen = null;
+  /** @type {(() => void) | null} */
   #endAnswer = null;
 
   /**
    * @param {object} options
-   * @param {import("./roads.js").Roads} options.roads
-   * @param {object} options.clock
-   * @param {(frame: object) => void} options.onFrame every frame of the server, in order
-   * @param {(status: object) => void} options.onStatus {status, note, final}
+   * @param {Roads} options.roads
+   * @param {Clock} options.clock
+   * @param {(frame: ServerFrame) => void} options.onFrame every frame of the server, in order
+   * @param {(status: Status) => void} options.onStatus
    * @param {() => Record<string, number>} options.heads what `seen` confirms
    */
   constructor({ roads, clock, onFrame, onStatus, heads }) {
@@ -72,7 +86,9 @@ export class Connection {
     this.#drainMs = 0;
     const socket = this.#roads.open();
     this.#socket = socket;
-    socket.onmessage = (message) => socket === this.#socket && this.#receive(message.data);
+    /** @param {{data: string}} message */
+    socket.onmessage = ({ data }) => socket === this.#socket && this.#receive(data);
+    /** @param {{code: number, reason: string}} close */
     socket.onclose = (close) => socket === this.#socket && this.#closed(close);
     this.#watchSilence();
     this.#tell();
@@ -85,19 +101,24 @@ export class Connection {
     this.open();
   }
 
-  /** Sends a frame when the socket is open; answers whether it was given to the browser. */
+  /**
+   * Sends a frame when the socket is open; answers whether it was given to the browser.
+   * @param {object} frame
+   */
   send(frame) {
     if (this.#socket?.readyState !== WebSocket.OPEN) return false;
     this.#socket.send(JSON.stringify(frame));
     return true;
   }
 
+  /** @param {string} data */
   #receive(data) {
     this.#lastFrameAt = this.#clock.now();
     if (this.#bytes === 0) this.#roads.carries();
     this.#bytes += countBytes(data);
     this.#endAnswer?.();
     this.#endAnswer = null;
+    /** @type {ServerFrame} */
     const frame = JSON.parse(data);
     const changesStatus = this.#note(frame);
     this.#onFrame(frame);
@@ -105,9 +126,10 @@ export class Connection {
     this.#confirmSoon();
   }
 
+  /** @param {ServerFrame} frame */
   #note(frame) {
     if (frame.type === "drain") this.#drainMs = frame.reconnect_after_ms ?? 0;
-    if (!["welcome", "ready", "state"].includes(frame.type)) return false;
+    if (frame.type !== "welcome" && frame.type !== "ready" && frame.type !== "state") return false;
     if (frame.type === "welcome") this.#phase = "connected";
     else this.#services = frame.services ?? {};
     if (frame.type === "ready") {
@@ -133,6 +155,7 @@ export class Connection {
     if (this.send(frame)) this.#lastSeenAt = this.#clock.now();
   }
 
+  /** @param {{code: number, reason: string}} close */
   #closed({ code, reason }) {
     this.#endAnswer?.();
     this.#endSeen?.();
@@ -150,10 +173,12 @@ export class Connection {
   }
 
   // Whether it may be this page's own lost connection that is one too many.
+  /** @param {number} code */
   #isOwnPlace(code) {
     return code === TOO_MANY_CONNECTIONS && this.#clock.now() - this.#lostAt < PLACE_LOST_MAX_MS;
   }
 
+  /** @param {number} code */
   #openLater(code) {
     const [failures, drainMs] = [this.#failures, this.#drainMs];
     const delay = delayBefore({ code, failures, drainMs, random: Math.random });
@@ -225,6 +250,7 @@ export class Connection {
   }
 }
 
+/** @type {Record<string, string>} */
 const AWAY = {
   database: gettext("The database is away: nothing can be sent or loaded."),
   bus: gettext("Live updates are slow at the moment; nothing is lost."),
@@ -233,7 +259,17 @@ const AWAY = {
 const NO_NETWORK = gettext("No network. What you send is kept and goes out later.");
 const NO_SERVER = gettext("The server does not answer. What you send is kept and goes out later.");
 
-/** The one word of the page's status line and the sentence behind it. */
+/**
+ * The one word of the page's status line and the sentence behind it.
+ * @param {object} situation
+ * @param {string} situation.phase
+ * @param {Services} situation.services
+ * @param {number} situation.failures
+ * @param {Final | null} situation.final
+ * @param {boolean} situation.online
+ * @param {boolean} situation.isRestarting
+ * @returns {Status}
+ */
 export function statusOf({ phase, services, failures, final, online, isRestarting }) {
   if (final !== null) return { status: "offline", note: final.message, final };
   if (phase === "ready") {

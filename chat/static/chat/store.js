@@ -26,10 +26,72 @@ import {
   wanting,
 } from "./thread.js";
 
+/**
+
+ * @import {Entitlements, EventsFrame, Feedback, Message, Row, ServerFrame, Services,
+ *   TypingFrame} from "./frames.js"
+ * @import {AskedChange, List} from "./list.js"
+ * @import {OutboxEntry} from "./outbox.js"
+ * @import {Status} from "./socket.js"
+ * @import {Thread} from "./thread.js"
+ *
+ * @typedef {Record<string, Thread>} Threads by their keys
+ *
+ * @typedef {object} State
+ * @property {Status & {services: Services | null}} connection
+ * @property {{user_id: string, email: string} | null} user
+ * @property {Entitlements | null} entitlements
+ * @property {Record<string, number> | null} limits
+ * @property {string | null} current the key of the thread on the screen
+ * @property {Threads} threads
+ * @property {List} list
+ * @property {{code: string, message: string} | null} notice
+ * @property {TypingFrame | null} typing
+ */
+
+/**
+ * @typedef {{key: string | undefined | null}} Keyed
+ *
+ * @typedef {{type: "page.connection", status: string, note?: string, final?: Status["final"]}
+ *   | {type: "page.list", part: string, threads: Row[], next: string | null, asOf: number,
+ *     isFirst: boolean}
+ *   | {type: "page.list_failed", part: string, message: string}
+ *   | {type: "page.change"} & AskedChange
+ *   | {type: "page.change_done", change_id: number, row: Row | null}
+ *   | {type: "page.change_refused", change_id: number}
+ *   | {type: "page.open", key: string, thread_id: string | null}
+ *   | {type: "page.outbox", entries: OutboxEntry[]}
+ *   | {type: "page.asked", thread_id: string}
+ *   | {type: "page.misfit", thread_id: string}
+ *   | {type: "page.older", thread_id: string, older?: Thread["older"],
+ *     page?: {messages: Message[], next: string | null}}
+ *   | {type: "page.rated", run_id: string, feedback: Feedback | null} & Keyed
+ *   | {type: "page.choice", run_id: string, call_id: string, decision: string | null} & Keyed
+ *   | {type: "page.again", run_id: string, isAsked: boolean} & Keyed
+ *   | {type: "page.edit", message_id: string, text: string} & Keyed
+ *   | {type: "page.edit_sent", message_id: string} & Keyed
+ *   | {type: "page.edit_refused", message_id: string, refusal: string} & Keyed
+ *   | {type: "page.edit_closed", message_id: string} & Keyed
+ *   | {type: "page.typing_over", frame: TypingFrame}
+ *   | {type: "page.dismiss"}} PageAction
+ *
+ * @typedef {ServerFrame | PageAction} Action
+ * @typedef {ReturnType<typeof createStore>} Store
+ */
+
+/**
+ * An action without the key of its thread.
+ * @template Of
+ * @typedef {Of extends {key: unknown} ? Omit<Of, "key"> : never} Unkeyed
+ */
+
 // Threads whose content stays in memory; the least recently opened go first.
 export const THREADS_KEPT_MAX = 20;
 
-/** State before anything has happened. `threads` maps a thread's key to what is known of it. */
+/**
+ * State before anything has happened. `threads` maps a thread's key to what is known of it.
+ * @returns {State}
+ */
 export function initialState() {
   return {
     connection: { status: "connecting", note: "", final: null, services: null },
@@ -44,26 +106,34 @@ export function initialState() {
   };
 }
 
-/** The state after one frame or action; an unknown type changes nothing. */
+/**
+ * The state after one frame or action; an unknown type changes nothing.
+ * @param {State} state
+ * @param {Action} action
+ * @returns {State}
+ */
 export function reduce(state, action) {
-  const step = STEPS[action.type];
+  const step = /** @type {Record<string, Step<any> | undefined>} */ (STEPS)[action.type];
   return step ? step(state, action) : state;
 }
 
 /** Holds the state and tells its listeners of every change. */
 export function createStore() {
   let state = initialState();
+  /** @type {Set<(state: State, action: Action) => void>} */
   const listeners = new Set();
   return {
     get state() {
       return state;
     },
+    /** @param {Action} action */
     dispatch(action) {
       const next = reduce(state, action);
       if (next === state) return;
       state = next;
-      for (const listener of listeners) listener(state);
+      for (const listener of listeners) listener(state, action);
     },
+    /** @param {(state: State, action: Action) => void} listener */
     subscribe(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
@@ -71,17 +141,34 @@ export function createStore() {
   };
 }
 
-/** Last seq applied per thread, for `seen`. */
+/**
+ * Last seq applied per thread, for `seen`.
+ * @param {State} state
+ * @returns {Record<string, number>}
+ */
 export function heads(state) {
-  const known = Object.values(state.threads).filter((each) => each.thread_id && each.seq !== null);
-  return Object.fromEntries(known.map((each) => [each.thread_id, each.seq]));
+  return Object.fromEntries(
+    Object.values(state.threads).flatMap(({ thread_id, seq }) =>
+      thread_id && seq !== null ? [[thread_id, seq]] : [],
+    ),
+  );
 }
 
-/** The thread on the screen, or null. */
+/**
+ * The thread on the screen, or null.
+ * @param {State} state
+ * @returns {Thread | null}
+ */
 export function currentThread(state) {
-  return state.threads[state.current] ?? null;
+  return state.current === null ? null : (state.threads[state.current] ?? null);
 }
 
+/**
+ * @template {string} Type
+ * @typedef {(state: State, action: Extract<Action, {type: Type}>) => State} Step
+ */
+
+/** @type {{[Type in Exclude<Action["type"], "welcome" | "drain">]: Step<Type>}} */
 const STEPS = {
   // Frames of the server
   ready: (state, frame) => ({
@@ -108,7 +195,7 @@ const STEPS = {
   pong: (state, frame) => {
     const heard = frame.heads ?? {};
     const threads = mapThreads(state.threads, (each) =>
-      each.thread_id in heard ? applyHead(each, heard[each.thread_id]) : each,
+      each.thread_id && each.thread_id in heard ? applyHead(each, heard[each.thread_id]) : each,
     );
     return { ...state, threads };
   },
@@ -166,7 +253,7 @@ const STEPS = {
     withThread(state, thread_id, (thread) => wanting(thread, "snapshot")),
   "page.older": (state, { thread_id, page, older }) =>
     withThread(state, thread_id, (thread) =>
-      page === undefined ? { ...thread, older } : withOlder(thread, page),
+      page === undefined ? { ...thread, older: older ?? "idle" } : withOlder(thread, page),
     ),
   "page.rated": (state, { key, run_id, feedback }) =>
     withThread(state, key, (thread) => {
@@ -185,14 +272,23 @@ const STEPS = {
   "page.dismiss": (state) => ({ ...state, notice: null }),
 };
 
+/**
+ * @template Told
+ * @param {State} state
+ * @param {string | null | undefined} key
+ * @param {(thread: Thread, told: Told) => Thread} apply
+ * @param {Told} [frame]
+ * @returns {State}
+ */
 function withThread(state, key, apply, frame) {
-  const thread = state.threads[key];
-  if (thread === undefined) return state;
-  const next = apply(thread, frame);
+  const thread = state.threads[key ?? ""];
+  if (thread === undefined || !key) return state;
+  const next = apply(thread, /** @type {Told} */ (frame));
   return next === thread ? state : { ...state, threads: { ...state.threads, [key]: next } };
 }
 
 // What was being typed has come.
+/** @type {(state: State, frame: EventsFrame) => State} */
 function typed(state, frame) {
   const isAsked = frame.events.some((each) => each.data.role === "user");
   const isHere = state.typing?.thread_id === frame.thread_id;
@@ -200,6 +296,7 @@ function typed(state, frame) {
 }
 
 // Events of a thread this page has just made can come before the ack that names it.
+/** @type {(state: State, frame: EventsFrame) => State} */
 function adopted(state, frame) {
   const client_id = frame.events[0]?.data.client_id;
   if (!client_id || state.threads[frame.thread_id] !== undefined) return state;
@@ -207,6 +304,7 @@ function adopted(state, frame) {
   return key === null ? state : named(state, key, frame.thread_id);
 }
 
+/** @type {(state: State, key: string, thread_id: string) => State} */
 function named(state, key, thread_id) {
   if (key === thread_id) return state;
   const { [key]: thread, ...others } = state.threads;
@@ -220,14 +318,17 @@ function named(state, key, thread_id) {
 }
 
 // What the server does not know of begins empty; what it knows comes with a snapshot.
+/** @type {(thread_id: string | null) => Thread} */
 function threadOf(thread_id) {
   return newThread(thread_id, thread_id === null ? 0 : null);
 }
 
+/** @type {(thread: Thread, answer: {client_id: string}) => Thread} */
 function dropPending(thread, { client_id }) {
   return { ...thread, pending: thread.pending.filter((each) => each.client_id !== client_id) };
 }
 
+/** @type {(state: State, client_id: string) => string | null} */
 function keyOfPending(state, client_id) {
   const entries = Object.entries(state.threads);
   const found = entries.find(([, thread]) =>
@@ -236,22 +337,28 @@ function keyOfPending(state, client_id) {
   return found ? found[0] : null;
 }
 
+/** @type {(threads: Threads) => Threads} */
 function kept(threads) {
   const entries = Object.entries(threads);
   const surplus = Math.max(0, entries.length - THREADS_KEPT_MAX);
+  /** @type {(thread: Thread) => boolean} */
   const isUnsent = ({ pending, edits }) => pending.length > 0 || Object.keys(edits).length > 0;
+  /** @type {(entry: [string, Thread], index: number) => boolean} */
   const isHeld = ([, thread], index) => index >= surplus || isUnsent(thread);
   return Object.fromEntries(entries.filter(isHeld));
 }
 
+/** @type {(threads: Threads, apply: (thread: Thread, key: string) => Thread) => Threads} */
 function mapThreads(threads, apply) {
   return Object.fromEntries(Object.entries(threads).map(([key, each]) => [key, apply(each, key)]));
 }
 
 // A deleted thread is not there, in whichever window it was deleted, until it is restored.
+/** @type {(state: State, rows: Row[]) => State} */
 function followed(state, rows) {
   return rows.reduce((before, row) => {
     const isGone = Boolean(row.deleted);
+    /** @type {(thread: Thread) => Thread} */
     const apply = (thread) => {
       if (thread.missing === isGone) return thread;
       const next = { ...thread, missing: isGone, asked: false };

@@ -6,16 +6,23 @@ const CARRIED_CHARS_MAX = 60_000;
 const LOST = { code: 1006, reason: "" };
 const JSON_TEXT = "application/json";
 
+/** @typedef {{event: string, data: string}} StreamMessage */
+
 /** As much of a WebSocket as `Connection` uses; the server's frames name the connection. */
 export class StreamSocket {
+  /** @type {number} */
   readyState = WebSocket.CONNECTING;
+  /** @type {(message: {data: string}) => void} */
   onmessage = () => {};
+  /** @type {(close: {code: number, reason: string}) => void} */
   onclose = () => {};
   #url;
   #csrf;
   #fetch;
   #aborter = new AbortController();
+  /** @type {string | null} */
   #connection_id = null;
+  /** @type {string[]} */
   #waiting = [];
   #isCarrying = false;
 
@@ -47,6 +54,7 @@ export class StreamSocket {
     try {
       const answer = await this.#post(this.#url, "", "text/event-stream");
       if (!answer.ok) throw new Error(`answered ${answer.status}`);
+      if (answer.body === null) throw new Error("answered without a stream");
       for await (const message of messagesOf(answer.body)) this.#receive(message);
     } catch {
       // The network or the server has gone: whoever listens connects again.
@@ -54,6 +62,7 @@ export class StreamSocket {
     this.#end(LOST);
   }
 
+  /** @param {StreamMessage} message */
   #receive({ event, data }) {
     if (event === "close") {
       this.#end(JSON.parse(data));
@@ -71,7 +80,7 @@ export class StreamSocket {
     this.#isCarrying = true;
     try {
       while (this.#waiting.length > 0 && this.readyState === WebSocket.OPEN) {
-        const url = `${this.#url}${encodeURIComponent(this.#connection_id)}/`;
+        const url = `${this.#url}${encodeURIComponent(String(this.#connection_id))}/`;
         const answer = await this.#post(url, this.#some().join("\n"), JSON_TEXT);
         if (!answer.ok) throw new Error(`answered ${answer.status}`);
       }
@@ -83,17 +92,20 @@ export class StreamSocket {
 
   #some() {
     let chars = 0;
+    /** @type {(text: string) => boolean} */
     const fits = (text) => (chars += text.length) <= CARRIED_CHARS_MAX;
     const end = this.#waiting.slice(0, CARRIED_MAX).findIndex((text) => !fits(text));
     return this.#waiting.splice(0, Math.max(1, end === -1 ? CARRIED_MAX : end));
   }
 
+  /** @type {(url: string, body: string, accept: string) => Promise<Response>} */
   #post(url, body, accept) {
     const headers = { Accept: accept, "Content-Type": "text/plain", "X-CSRFToken": this.#csrf };
     const { signal } = this.#aborter;
     return this.#fetch(url, { method: "POST", headers, body, signal, cache: "no-store" });
   }
 
+  /** @param {{code: number, reason: string}} close */
   #end(close) {
     if (this.readyState === WebSocket.CLOSED) return;
     this.readyState = WebSocket.CLOSED;
@@ -101,14 +113,17 @@ export class StreamSocket {
   }
 }
 
-/** Messages of an event stream, as they come. */
+/**
+ * Messages of an event stream, as they come.
+ * @param {ReadableStream<Uint8Array>} body
+ */
 export async function* messagesOf(body) {
   const decoder = new TextDecoder();
   let text = "";
   for await (const bytes of chunksOf(body)) {
     text += decoder.decode(bytes, { stream: true });
     const whole = text.split("\n\n");
-    text = whole.pop();
+    text = whole.pop() ?? "";
     for (const each of whole) {
       const message = messageOf(each);
       if (message.data !== "") yield message;
@@ -117,6 +132,7 @@ export async function* messagesOf(body) {
 }
 
 // Not every browser can iterate a stream itself.
+/** @param {ReadableStream<Uint8Array>} body */
 async function* chunksOf(body) {
   const reader = body.getReader();
   try {
@@ -130,7 +146,9 @@ async function* chunksOf(body) {
   }
 }
 
+/** @type {(text: string) => StreamMessage} */
 function messageOf(text) {
+  /** @type {StreamMessage & Record<string, string>} */
   const message = { event: "message", data: "" };
   for (const line of text.split("\n")) {
     const at = line.indexOf(": ");

@@ -1,5 +1,12 @@
 // The tabs of one user in one browser: what they tell each other, and which of them may send.
 
+/**
+ * @import {Answer} from "./frames.js"
+ *
+ * @typedef {{type: "new"} | {type: "changed"} | {type: "answered", frame: Answer}
+ *   | {type: "postponed", ids: string[], until: number, code: string}} TabMessage
+ */
+
 export class Tabs {
   #name;
   #channel;
@@ -11,14 +18,18 @@ export class Tabs {
     this.#channel = new BroadcastChannel(this.#name);
     // Missing on plain http outside localhost: there two tabs may send the same entry, which the
     // server stores once.
-    this.#locks = navigator.locks;
+    this.#locks = /** @type {LockManager | undefined} */ (navigator.locks);
   }
 
-  /** Calls `hear` with what other tabs tell. */
+  /**
+   * Calls `hear` with what other tabs tell.
+   * @param {(message: TabMessage) => void} hear
+   */
   listen(hear) {
     this.#channel.onmessage = (event) => hear(event.data);
   }
 
+  /** @param {TabMessage} message */
   tell(message) {
     this.#channel.postMessage(message);
   }
@@ -35,7 +46,8 @@ export class Tabs {
       return () => {};
     }
     const asking = new AbortController();
-    let letGo;
+    let letGo = () => {};
+    /** @type {Promise<void>} */
     const held = new Promise((resolve) => {
       letGo = resolve;
     });

@@ -2,7 +2,10 @@
 
 const encoder = new TextEncoder();
 
-/** Number of code points in `text`. */
+/**
+ * Number of code points in `text`.
+ * @param {string} text
+ */
 export function countPoints(text) {
   let pairs = 0;
   for (let i = 0; i < text.length - 1; i += 1) {
@@ -14,7 +17,11 @@ export function countPoints(text) {
   return text.length - pairs;
 }
 
-/** Index in UTF-16 units of the code point at `point`; the end when there are fewer. */
+/**
+ * Index in UTF-16 units of the code point at `point`; the end when there are fewer.
+ * @param {string} text
+ * @param {number} point
+ */
 export function indexOfPoint(text, point) {
   let index = 0;
   for (let passed = 0; passed < point && index < text.length; passed += 1) {
@@ -23,17 +30,24 @@ export function indexOfPoint(text, point) {
   return index;
 }
 
-/** Bytes of `text` in UTF-8. */
+/**
+ * Bytes of `text` in UTF-8.
+ * @param {string} text
+ */
 export function countBytes(text) {
   return encoder.encode(text).length;
 }
 
-/** SHA-256 of `text` in UTF-8, in hex. */
+/**
+ * SHA-256 of `text` in UTF-8, in hex.
+ * @param {string} text
+ */
 export async function sha256(text) {
   const digest = await crypto.subtle.digest("SHA-256", encoder.encode(text));
   return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
+/** @type {(text: string, index: number) => boolean} */
 function isPair(text, index) {
   const unit = text.charCodeAt(index);
   if (unit < 0xd800 || unit > 0xdbff) return false;

@@ -14,11 +14,42 @@ import { applyDelta, applyEvent, newRun, withChoice } from "./run.js";
 import { readSnapshot } from "./snapshot.js";
 
 /**
+ * @import {Edit} from "./edits.js"
+ * @import {AckFrame, DeltaFrame, EventsFrame, SnapshotFrame, ThreadEvent} from "./frames.js"
+ * @import {OutboxEntry} from "./outbox.js"
+ * @import {Question} from "./path.js"
+ * @import {Pending} from "./pending.js"
+ * @import {Run} from "./run.js"
+ *
+ * @typedef {object} Thread
+ * @property {string | null} thread_id
+ * @property {number | null} seq
+ * @property {"resume" | "snapshot" | null} wants
+ * @property {boolean} isStale
+ * @property {boolean} asked
+ * @property {number | null} behind
+ * @property {boolean} missing
+ * @property {boolean} more
+ * @property {"idle" | "loading" | "failed"} older
+ * @property {string | null} lead
+ * @property {Question[]} messages
+ * @property {Record<string, Run>} runs
+ * @property {Pending[]} pending
+ * @property {Record<string, Edit>} edits
+ * @property {string[]} again
+ * @property {{code?: string, message: string} | null} notice
+ * @property {string | null} model
+ */
+
+/**
  * A thread nothing is known of yet; `thread_id` is null until the server has made it.
  * `seq` is the last event applied, null before the first snapshot.
  * `wants` is what the page should ask for: null, "resume" (after `seq`) or "snapshot"; while it
  * `isStale` only a snapshot will do.
  * `messages` are the questions of the branch that is shown, `runs` all runs that were heard of.
+ * @param {string | null} thread_id
+ * @param {number | null} [seq]
+ * @returns {Thread}
  */
 export function newThread(thread_id, seq = null) {
   return {
@@ -42,10 +73,15 @@ export function newThread(thread_id, seq = null) {
   };
 }
 
-/** The thread after an `events` frame: next is applied, old dropped, a gap asks for the log. */
+/**
+ * The thread after an `events` frame: next is applied, old dropped, a gap asks for the log.
+ * @param {Thread} thread
+ * @param {EventsFrame} frame
+ * @returns {Thread}
+ */
 export function applyEvents(thread, frame) {
   if (thread.seq === null) return thread;
-  let next = { ...thread, asked: false };
+  let next = { ...thread, seq: thread.seq, asked: false };
   for (const event of frame.events) {
     if (event.seq <= next.seq) continue;
     if (event.seq > next.seq + 1) return wanting(next, "resume");
@@ -54,7 +90,12 @@ export function applyEvents(thread, frame) {
   return next;
 }
 
-/** The thread after a `delta` frame; a hole in the text asks for the log again. */
+/**
+ * The thread after a `delta` frame; a hole in the text asks for the log again.
+ * @param {Thread} thread
+ * @param {DeltaFrame} delta
+ * @returns {Thread}
+ */
 export function applyTextDelta(thread, delta) {
   if (thread.seq === null) return thread;
   const known = thread.runs[delta.run_id] ?? newRun(delta.run_id, thread.seq + 1);
@@ -64,7 +105,11 @@ export function applyTextDelta(thread, delta) {
   return delta.offset === 0 ? { ...next, asked: false } : next;
 }
 
-/** The thread that a `snapshot` frame tells of; what waits in the outbox stays. */
+/**
+ * The thread that a `snapshot` frame tells of; what waits in the outbox stays.
+ * @param {Thread} thread
+ * @param {SnapshotFrame} frame
+ */
 export function applySnapshot(thread, frame) {
   const { edits, again, notice } = thread;
   const next = {
@@ -80,13 +125,22 @@ export function applySnapshot(thread, frame) {
   return withPast(next, thread);
 }
 
-/** The thread after the user decided about a call, or after the server refused that. */
+/**
+ * The thread after the user decided about a call, or after the server refused that.
+ * @param {Thread} thread
+ * @param {{run_id: string, call_id: string, decision: string | null}} choice
+ */
 export function applyChoice(thread, choice) {
   const run = thread.runs[choice.run_id];
   return run === undefined ? thread : withRun(thread, withChoice(run, choice));
 }
 
-/** The thread after a pong named its head: behind twice at the same place asks for the log. */
+/**
+ * The thread after a pong named its head: behind twice at the same place asks for the log.
+ * @param {Thread} thread
+ * @param {number} head
+ * @returns {Thread}
+ */
 export function applyHead(thread, head) {
   // Of a thread whose snapshot is still to come, even its beginning is missing.
   const at = thread.seq ?? -1;
@@ -96,14 +150,23 @@ export function applyHead(thread, head) {
   return wanting({ ...thread, asked: false, behind: null }, wants);
 }
 
-/** The thread after the answer to one of its sends. */
+/**
+ * The thread after the answer to one of its sends.
+ * @param {Thread} thread
+ * @param {AckFrame} ack
+ */
 export function applyAck(thread, ack) {
   const next = { ...thread, pending: acknowledged(thread, ack) };
   // A duplicate was stored over an earlier connection, and its events with it.
   return ack.duplicate ? wanting(next, "resume") : next;
 }
 
-/** The thread with what the outbox holds for it; what is stored already is not shown twice. */
+/**
+ * The thread with what the outbox holds for it; what is stored already is not shown twice.
+ * @param {Thread} thread
+ * @param {OutboxEntry[]} entries
+ * @returns {Thread}
+ */
 export function applyOutbox(thread, entries) {
   const pending = pendingAfter(thread, entries);
   const isSame =
@@ -112,31 +175,44 @@ export function applyOutbox(thread, entries) {
   return isSame ? thread : { ...thread, pending };
 }
 
-/** The thread after a further answer was asked for, or after that was answered. */
+/**
+ * The thread after a further answer was asked for, or after that was answered.
+ * @param {Thread} thread
+ * @param {{run_id: string, isAsked: boolean}} again
+ * @returns {Thread}
+ */
 export function applyAgain(thread, { run_id, isAsked }) {
   const others = thread.again.filter((each) => each !== run_id);
   return { ...thread, again: isAsked ? [...others, run_id] : others };
 }
 
-/** Asks once; what was asked for and not yet answered is not asked for again. */
+/**
+ * Asks once; what was asked for and not yet answered is not asked for again.
+ * @param {Thread} thread
+ * @param {"resume" | "snapshot"} wants
+ * @returns {Thread}
+ */
 export function wanting(thread, wants) {
   const isStale = thread.isStale || wants === "snapshot";
   if (thread.asked) return isStale === thread.isStale ? thread : { ...thread, isStale };
   return { ...thread, isStale, wants: isStale ? "snapshot" : wants };
 }
 
+/** @type {(thread: Thread, event: ThreadEvent) => Thread} */
 function applyNext(thread, event) {
   const { type, run_id } = event;
   const step = run_id === null || isQuestion(event) ? PATH_STEPS[type] : undefined;
   if (step !== undefined) return step(thread, event);
-  return run_id === null ? thread : withRunEvent(thread, event);
+  return run_id === null ? thread : withRunEvent(thread, { ...event, run_id });
 }
 
+/** @type {(event: ThreadEvent) => boolean} */
 function isQuestion({ type, data }) {
   return type === "message_created" && data.role === "user";
 }
 
 // What happens to the path, and to no run.
+/** @type {Record<string, (thread: Thread, event: ThreadEvent) => Thread>} */
 const PATH_STEPS = {
   message_created: withMessage,
   message_edited: (thread, { data }) => ({ ...thread, messages: withText(thread.messages, data) }),
@@ -153,6 +229,7 @@ const PATH_STEPS = {
   limit_reached: (thread, { data }) => ({ ...thread, notice: data }),
 };
 
+/** @type {(thread: Thread, event: ThreadEvent & {run_id: string}) => Thread} */
 function withRunEvent(thread, event) {
   const { type, data, run_id } = event;
   const message_id = type === "run_queued" ? data.message_id : data.question_id;
@@ -166,15 +243,18 @@ function withRunEvent(thread, event) {
   return misfit ? wanting(next, "snapshot") : next;
 }
 
+/** @type {(thread: Thread, event: ThreadEvent) => Thread} */
 function withMessage(thread, event) {
   const { data } = event;
+  /** @type {(each: Pending) => boolean} */
   const answered = (each) =>
     each.client_id === data.client_id || each.message_id === data.message_id;
   const sent = thread.pending.find(answered);
   const run_id = event.run_id ?? sent?.run_id ?? null;
   const key = sent?.client_id ?? data.client_id;
   const question = questionOf({ ...data, run_id, seq: event.seq, ts: event.ts }, key);
-  const isWaiting = (each) => thread.runs[each.run_id]?.status === "queued";
+  /** @type {(each: Question) => boolean} */
+  const isWaiting = (each) => thread.runs[each.run_id ?? ""]?.status === "queued";
   const messages = withQuestion(thread, question, isWaiting);
   if (messages === null) return wanting(thread, "snapshot");
   return {
@@ -186,6 +266,7 @@ function withMessage(thread, event) {
   };
 }
 
+/** @type {(thread: Thread, run: Run) => Thread} */
 function withRun(thread, run) {
   return { ...thread, runs: { ...thread.runs, [run.run_id]: run } };
 }

@@ -13,14 +13,17 @@ export class Typing {
   /**
    * @param {object} options
    * @param {(frame: object) => boolean} options.send
-   * @param {object} options.clock
+   * @param {import("./clock.js").Clock} options.clock
    */
   constructor({ send, clock }) {
     this.#send = send;
     this.#clock = clock;
   }
 
-  /** The user types in a thread; one without an id is not known to anybody else. */
+  /**
+   * The user types in a thread; one without an id is not known to anybody else.
+   * @param {string | null} thread_id
+   */
   typed(thread_id) {
     const now = this.#clock.now();
     if (thread_id === null || !this.#isUnderstood || now - this.#toldAt < TOLD_EVERY_MS) return;

@@ -4,17 +4,25 @@ import { TRIES_MAX, asksForPatience } from "./patience.js";
 
 const LIMIT = "limit_reached"; // one of the account: what else waits would be refused too
 
+/**
+ * @import {Answer} from "./frames.js"
+ *
+ * @typedef {{until: number, code: string}} Wait `until` is in ms since 1970
+ */
+
 export class Waits {
   #tabs;
   #clock;
   #onChange;
-  #waits = new Map(); // client_id to {until, code}
+  /** @type {Map<string, Wait>} */
+  #waits = new Map(); // by client_id
+  /** @type {Map<string, number>} */
   #refusals = new Map(); // client_id to how often the server asked for it again
 
   /**
    * @param {object} options
-   * @param {object} options.tabs see tabs.js
-   * @param {object} options.clock
+   * @param {Pick<import("./tabs.js").Tabs, "tell">} options.tabs
+   * @param {import("./clock.js").Clock} options.clock
    * @param {() => void} options.onChange a wait has begun or is over
    */
   constructor({ tabs, clock, onChange }) {
@@ -23,23 +31,27 @@ export class Waits {
     this.#onChange = onChange;
   }
 
+  /** @param {string} client_id */
   has(client_id) {
     return this.#waits.has(client_id);
   }
 
-  /** When a send goes out again, in ms since 1970; null when it does not wait. */
+  /**
+   * When a send goes out again, in ms since 1970; null when it does not wait.
+   * @param {string} client_id
+   */
   until(client_id) {
     return this.#waits.get(client_id)?.until ?? null;
   }
 
   /**
    * Answers whether a refusal only postpones its send, which then waits.
-   * @param {object} frame
+   * @param {Answer & {client_id: string}} frame
    * @param {string[]} unsent client_ids of what would go out next; a limit holds them back too
    */
   postpones(frame, unsent) {
-    const { client_id, code } = frame;
     if (!asksForPatience(frame)) return false;
+    const { client_id, code } = frame;
     const refusals = (this.#refusals.get(client_id) ?? 0) + 1;
     if (refusals >= TRIES_MAX) return false;
     this.#refusals.set(client_id, refusals);
@@ -50,7 +62,10 @@ export class Waits {
     return true;
   }
 
-  /** Takes a wait that began in another tab. */
+  /**
+   * Takes a wait that began in another tab.
+   * @param {Wait & {ids: string[]}} wait
+   */
   begin({ ids, until, code }) {
     if (ids.every((client_id) => this.until(client_id) === until)) return; // heard twice
     const wait = { until, code };
@@ -73,13 +88,17 @@ export class Waits {
     }
   }
 
-  /** A send was answered, taken back, or is tried again by the user. */
+  /**
+   * A send was answered, taken back, or is tried again by the user.
+   * @param {string} client_id
+   */
   forget(client_id) {
     this.#waits.delete(client_id);
     this.#refusals.delete(client_id);
   }
 
   // Of what a new connection or an answer has ended there is nothing left to end.
+  /** @param {Wait} wait */
   #end(wait) {
     const over = [...this.#waits].filter(([, each]) => each === wait);
     for (const [client_id] of over) this.#waits.delete(client_id);

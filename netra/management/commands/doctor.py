@@ -20,6 +20,7 @@ from netra.doctor.place import (
     check_settings,
     check_static,
 )
+from netra.doctor.replica import check_replica
 from netra.doctor.secrets import check_sealed
 
 Check = Callable[[], Findings]
@@ -29,6 +30,7 @@ PLACE: Final[tuple[Check, ...]] = (
     check_static,
     check_files,
     check_mail,
+    check_replica,
     check_bus,
     check_clocks,
 )

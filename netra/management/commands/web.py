@@ -15,7 +15,9 @@ from django.core.management.base import BaseCommand, CommandParser
 from chat import consumers
 from chat.connection import open_streams
 from chat.delivery import bell
+from netra import traces
 from netra.checks import TAG
+from netra.http import BoundedHeads
 from netra.lag import watch_lag
 from netra.websocket import ChatProtocol
 
@@ -52,6 +54,8 @@ class DrainingServer(uvicorn.Server):
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DEPARTS_WITHIN_S):
                 await consumers.NODE.depart()
+        # uvicorn ends the process by the signal that it was sent: nothing comes after this.
+        await asyncio.to_thread(traces.end)
 
 
 class Command(BaseCommand):
@@ -64,34 +68,47 @@ class Command(BaseCommand):
         parser.add_argument("--port", type=int, default=8000)
 
     def handle(self, *_args: Any, host: str, port: int, **_options: Any) -> None:
-        if settings.NETRA_SERVER == "daphne":
-            _serve_with_daphne(host, port)
-            return
-        config = uvicorn.Config(
-            "netra.asgi:application",
-            host=host,
-            port=port,
-            loop="uvloop",
-            http="httptools",
-            ws=ChatProtocol,
-            ws_max_size=WS_MAX_BYTES,
-            # Deflate would cost 58 KB a socket.
-            ws_per_message_deflate=False,
-            ws_ping_interval=25,
-            ws_ping_timeout=35,
-            lifespan="off",
-            log_config=None,
-            access_log=False,
-            proxy_headers=True,
-            timeout_graceful_shutdown=2,
-        )
-        server = DrainingServer(config)
-        # What was imported stays: the collector need not walk it again, 90 ms each time.
-        gc.collect()
-        gc.freeze()
-        server.run()
-        if not server.started:
-            sys.exit(3)
+        traces.begin("netra-web", endpoint=settings.OTEL_EXPORTER_OTLP_ENDPOINT)
+        try:
+            _serve(host, port)
+        finally:
+            traces.end()
+
+
+def _serve(host: str, port: int) -> None:
+    if settings.NETRA_SERVER == "daphne":
+        _serve_with_daphne(host, port)
+        return
+    server = DrainingServer(config_of(host=host, port=port))
+    # What was imported stays: the collector need not walk it again, 90 ms each time.
+    gc.collect()
+    gc.freeze()
+    server.run()
+    if not server.started:
+        sys.exit(3)
+
+
+def config_of(*, host: str, port: int) -> uvicorn.Config:
+    """How uvicorn is to serve."""
+    return uvicorn.Config(
+        "netra.asgi:application",
+        host=host,
+        port=port,
+        loop="uvloop",
+        http=BoundedHeads,
+        ws=ChatProtocol,
+        ws_max_size=WS_MAX_BYTES,
+        # Deflate would cost 58 KB a socket.
+        ws_per_message_deflate=False,
+        ws_ping_interval=25,
+        ws_ping_timeout=35,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        # Else a client of this machine could say who it is.
+        proxy_headers=settings.ALLAUTH_TRUSTED_PROXY_COUNT > 0,
+        timeout_graceful_shutdown=2,
+    )
 
 
 def _serve_with_daphne(host: str, port: int) -> None:

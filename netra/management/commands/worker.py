@@ -21,6 +21,7 @@ from chat.agents import models
 from chat.delivery import bell, trace
 from chat.runs import tasks
 from chat.turns import RUN_QUEUE
+from netra import traces
 from netra.lag import watch_lag
 from netra.metrics.port import serve_metrics
 
@@ -57,8 +58,12 @@ class Command(BaseCommand):
         gc.freeze()
         # A run makes some ten thousand objects that go with it.
         gc.set_threshold(10_000, 20, 20)
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_work())
+        traces.begin("netra-worker", endpoint=settings.OTEL_EXPORTER_OTLP_ENDPOINT)
+        try:
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(_work())
+        finally:
+            traces.end()
 
 
 def _steadily(listen: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:

@@ -7,7 +7,14 @@ import { icon } from "./icons.js";
 
 const COPIED_FOR_MS = 1_500;
 
-/** A button that shows only an icon; `name` says what it does, `act` what it is to the page. */
+/**
+ * A button that shows only an icon; `name` says what it does, `act` what it is to the page.
+ * @param {object} options
+ * @param {string} options.name
+ * @param {string} options.act
+ * @param {string} options.shape
+ * @param {() => void} options.click
+ */
 export function iconButton({ name, act, shape, click }) {
   return element(
     "button",
@@ -23,7 +30,11 @@ export function iconButton({ name, act, shape, click }) {
   );
 }
 
-/** A button that can be read. */
+/**
+ * A button that can be read.
+ * @param {string} label
+ * @param {() => void} click
+ */
 export function textButton(label, click) {
   return element("button", { type: "button", class: "button button--small", click }, label);
 }
@@ -38,7 +49,7 @@ export function textButton(label, click) {
 export function createCopy({ name, text }) {
   const said = element("span", { class: "action__said", role: "status" });
   const button = iconButton({ name, act: "copy", shape: "copy", click: copy });
-  let timer = null;
+  let timer = 0;
 
   async function copy() {
     clearTimeout(timer);
@@ -48,6 +59,8 @@ export function createCopy({ name, text }) {
 
   return { button, said };
 }
+
+/** @typedef {import("../timeline.js").Versions} Versions */
 
 const VERSION_WORDS = {
   question: {
@@ -65,30 +78,33 @@ const VERSION_WORDS = {
 /**
  * ‹ 2 / 3 ›, which leads to the other versions of a question or an answer.
  * @param {object} options
- * @param {string} options.noun "question" or "answer"
+ * @param {"question" | "answer"} options.noun
  * @param {(id: string) => void} options.onSwitch
  */
 export function createVersions({ noun, onSwitch }) {
   const words = VERSION_WORDS[noun];
-  const step = (act, shape, direction) =>
-    iconButton({
-      name: words[act](),
-      act,
-      shape,
-      click: () => shown?.[direction] && onSwitch(shown[direction]),
-    });
-  const previous = step("previous", "left", "previous");
-  const next = step("next", "right", "next");
+  /** @type {(act: "previous" | "next", shape: string) => HTMLElement} */
+  const step = (act, shape) =>
+    iconButton({ name: words[act](), act, shape, click: () => go(shown?.[act] ?? null) });
+  const previous = step("previous", "left");
+  const next = step("next", "right");
   const place = element("span", { class: "versions__place" });
   const node = element(
     "div",
     { class: "versions", role: "group", "aria-label": words.all() },
     ...[previous, place, next],
   );
+  /** @type {Versions | null} */
   let shown = null;
+
+  /** @param {string | null} id */
+  function go(id) {
+    if (id !== null) onSwitch(id);
+  }
+
   return {
     node,
-    /** @param {object | null} versions see timeline.js; null hides it */
+    /** @param {Versions | null} versions null hides it */
     update(versions) {
       shown = versions;
       node.hidden = versions === null;

@@ -6,9 +6,15 @@ import { sentencesAfter } from "../sentences.js";
 import { setText } from "./element.js";
 import { nameWords } from "./words.js";
 
+/**
+ * @import {Run} from "../run.js"
+ * @import {Thread} from "../thread.js"
+ */
+
 // Whoever listens hears one piece to its end before the next one comes.
 const SAID_EVERY_MS = 1_500;
 
+/** @type {Record<string, () => string>} */
 const ENDINGS = {
   completed: () => gettext("The assistant has answered."),
   stopped: () => gettext("The answer was stopped."),
@@ -24,12 +30,17 @@ const ENDINGS = {
  */
 export function createAnnouncer(region, preferences) {
   const chosen = () => preferences.get("spoken");
+  /** @type {string | null} */
   let key = null;
+  /** @type {Set<string>} */
   let open = new Set();
+  /** @type {Set<string>} */
   let asked = new Set(); // ids of calls of this thread whose approval has been asked for
+  /** @type {Map<string, number>} */
   let spoken = new Map(); // run_id -> how far its text was said
   let saidAt = 0;
 
+  /** @type {(current: string, runs: Run[]) => void} */
   function begin(current, runs) {
     key = current;
     asked = new Set();
@@ -38,6 +49,7 @@ export function createAnnouncer(region, preferences) {
     setText(region, "");
   }
 
+  /** @type {(run: Run, hasEnded: boolean) => string} */
   function sayText(run, hasEnded) {
     const from = spoken.get(run.run_id) ?? 0;
     if (chosen() !== "sentences" || run.text.length <= from) return "";
@@ -48,12 +60,14 @@ export function createAnnouncer(region, preferences) {
     return said;
   }
 
+  /** @type {(runs: Run[]) => string} */
   function sayEnd(runs) {
     const ended = runs.filter((run) => open.has(run.run_id) && ENDED.has(run.status)).at(-1);
     if (ended === undefined || chosen() === "off") return "";
     return `${sayText(ended, true)} ${ENDINGS[ended.status]()}`.trim();
   }
 
+  /** @type {(runs: Run[]) => string} */
   function sayAsked(runs) {
     const fresh = undecidedCalls(runs).filter(({ id }) => !asked.has(id));
     for (const { id } of fresh) asked.add(id);
@@ -64,6 +78,10 @@ export function createAnnouncer(region, preferences) {
   }
 
   return {
+    /**
+     * @param {string} current
+     * @param {Thread} thread
+     */
     update(current, thread) {
       const runs = Object.values(thread.runs);
       if (current !== key) begin(current, runs);
@@ -78,6 +96,7 @@ export function createAnnouncer(region, preferences) {
   };
 }
 
+/** @param {Run[]} runs */
 function undecidedCalls(runs) {
   return runs.flatMap(({ run_id, calls }) =>
     calls.filter(isUndecided).map((call) => ({ ...call, id: `${run_id} ${call.call_id}` })),

@@ -17,6 +17,13 @@ import { createThinking } from "./thinking.js";
 import { createToolCard } from "./tool_card.js";
 import { timeWords, usageWords } from "./words.js";
 
+/**
+ * @import {Call, Run} from "../run.js"
+ * @import {AnswerItem} from "../timeline.js"
+ * @import {MessageActions, MessageView} from "./conversation.js"
+ */
+
+/** @type {Record<string, {tone: string, title: string, message: string}>} */
 const ENDINGS = {
   failed: {
     tone: "danger",
@@ -27,14 +34,11 @@ const ENDINGS = {
 };
 
 /**
- * @param {object} actions
- * @param {(answer: object) => void} actions.onDecide
- * @param {(run_id: string) => void} actions.onAnswerAgain
- * @param {(version: {run_id: string}) => void} actions.onSwitch
- * @param {(run_id: string, feedback: object | null) => Promise<void>} actions.onRate
- * @returns {{node: HTMLElement, foot: HTMLElement, update: (item: object) => void}}
+ * @param {Pick<MessageActions, "onDecide" | "onAnswerAgain" | "onSwitch" | "onRate">} actions
+ * @param {HTMLElement} node the article that it fills
+ * @returns {MessageView}
  */
-export function createAnswer({ onDecide, onAnswerAgain, onSwitch, onRate }) {
+export function createAnswer({ onDecide, onAnswerAgain, onSwitch, onRate }, node) {
   const thinking = createThinking();
   const calls = createCalls();
   const charts = createCharts();
@@ -43,14 +47,14 @@ export function createAnswer({ onDecide, onAnswerAgain, onSwitch, onRate }) {
   const approvals = createApprovals(onDecide);
   const ending = createEnding(onAnswerAgain);
   const foot = createFoot({ onAnswerAgain, onSwitch, onRate });
-  const node = element(
-    "article",
-    { class: "message message--assistant", "aria-label": gettext("Assistant") },
+  node.append(
     ...[thinking.node, calls.node, charts.node, text.node, citations.node, approvals.node],
     ...[ending.node, foot.node],
   );
+  /** @type {AnswerItem | null} */
   let shown = null;
 
+  /** @param {Run} run */
   function showRun(run) {
     const hasEnded = ENDED.has(run.status);
     const isQueued = run.status === "queued";
@@ -72,6 +76,7 @@ export function createAnswer({ onDecide, onAnswerAgain, onSwitch, onRate }) {
   return {
     node,
     foot: foot.node,
+    /** @param {AnswerItem} item */
     update(item) {
       if (isSame(item, shown)) return;
       if (item.run !== shown?.run) showRun(item.run);
@@ -83,23 +88,27 @@ export function createAnswer({ onDecide, onAnswerAgain, onSwitch, onRate }) {
 }
 
 // Of a long thread all but one answer stay as they are with each piece of text.
+/** @type {(item: AnswerItem, shown: AnswerItem | null) => boolean} */
 function isSame(item, shown) {
   return (
-    item.run === shown?.run &&
+    shown !== null &&
+    item.run === shown.run &&
     item.isAsked === shown.isAsked &&
     JSON.stringify(item.versions) === JSON.stringify(shown.versions)
   );
 }
 
+/** @param {Pick<MessageActions, "onAnswerAgain" | "onSwitch" | "onRate">} actions */
 function createFoot({ onAnswerAgain, onSwitch, onRate }) {
+  /** @type {Run | null} */
   let shown = null;
   const versions = createVersions({ noun: "answer", onSwitch: (run_id) => onSwitch({ run_id }) });
-  const copy = createCopy({ name: gettext("Copy answer"), text: () => shown.text });
+  const copy = createCopy({ name: gettext("Copy answer"), text: () => shown?.text ?? "" });
   const again = iconButton({
     name: gettext("Answer again"),
     act: "again",
     shape: "again",
-    click: () => onAnswerAgain(shown.run_id),
+    click: () => shown && onAnswerAgain(shown.run_id),
   });
   const feedback = createFeedback(onRate);
   const meta = element("p", { class: "message__meta" });
@@ -110,6 +119,7 @@ function createFoot({ onAnswerAgain, onSwitch, onRate }) {
   );
   return {
     node,
+    /** @param {AnswerItem} item */
     update({ run, versions: places, isAsked }) {
       shown = run;
       const hasEnded = ENDED.has(run.status);
@@ -119,7 +129,7 @@ function createFoot({ onAnswerAgain, onSwitch, onRate }) {
       again.hidden = !hasEnded || isRetried(run);
       again.setAttribute("aria-disabled", String(isAsked));
       setText(meta, hasEnded ? metaWords(run) : "");
-      meta.title = hasEnded ? timeWords(run.ended_at) : "";
+      meta.title = hasEnded && run.ended_at !== null ? timeWords(run.ended_at) : "";
       meta.hidden = meta.textContent === "";
     },
   };
@@ -130,6 +140,7 @@ function createText() {
   const markdown = new Markdown(node);
   return {
     node,
+    /** @type {(run: Run, hasEnded: boolean) => void} */
     update(run, hasEnded) {
       if (hasEnded || run.message_id !== null) markdown.finish(run.text);
       else markdown.update(run.text);
@@ -141,46 +152,54 @@ function createText() {
 }
 
 function createCalls() {
+  /** @type {Map<string, ReturnType<typeof createToolCard>>} */
   const cards = new Map();
   const node = element("div", { class: "stack stack--tight" });
   return {
     node,
-    focus: (call_id) => cards.get(call_id)?.node.querySelector("summary").focus(),
+    /** @param {string | null} call_id */
+    focus: (call_id) => cards.get(call_id ?? "")?.node.querySelector("summary")?.focus(),
+    /** @param {Call[]} calls */
     update(calls) {
-      for (const call of calls) {
-        if (!cards.has(call.call_id)) cards.set(call.call_id, createToolCard());
-        cards.get(call.call_id).update(call);
-      }
-      setChildren(
-        node,
-        calls.map((call) => cards.get(call.call_id).node),
-      );
+      const shown = calls.map((call) => {
+        const card = cards.get(call.call_id) ?? createToolCard();
+        cards.set(call.call_id, card);
+        card.update(call);
+        return card.node;
+      });
+      setChildren(node, shown);
       node.hidden = calls.length === 0;
     },
   };
 }
 
 function createCharts() {
+  /** @type {Map<string, HTMLElement>} */
   const views = new Map();
   const node = element("div", { class: "stack stack--tight" });
+  /** @type {Call[] | null} */
   let shown = null;
   return {
     node,
+    /** @param {Call[]} calls */
     update(calls) {
       if (calls === shown) return;
       shown = calls;
       const charts = chartsIn(calls);
-      for (const chart of charts) if (!views.has(chart.key)) views.set(chart.key, chartView(chart));
-      setChildren(
-        node,
-        charts.map((chart) => views.get(chart.key)),
-      );
+      const drawn = charts.map((chart) => {
+        const view = views.get(chart.key) ?? chartView(chart);
+        views.set(chart.key, view);
+        return view;
+      });
+      setChildren(node, drawn);
       node.hidden = charts.length === 0;
     },
   };
 }
 
+/** @param {MessageActions["onDecide"]} onDecide */
 function createApprovals(onDecide) {
+  /** @type {Map<string, Approval>} */
   const cards = new Map();
   const node = element("div", { class: "stack stack--tight" });
   return {
@@ -191,33 +210,37 @@ function createApprovals(onDecide) {
       const found = [...cards].find(([, card]) => card.node.contains(activeElement));
       return found ? found[0] : null;
     },
+    /** @param {Run} run */
     update({ run_id, calls }) {
       const waiting = calls.filter(isUndecided);
-      for (const call of waiting) {
+      const shown = waiting.map((call) => {
         const { call_id } = call;
+        /** @type {(answer: import("./approval.js").Decided) => void} */
         const decide = (answer) => onDecide({ run_id, call_id, ...answer });
-        if (!cards.has(call_id)) cards.set(call_id, new Approval(call, decide));
-        cards.get(call_id).update(call);
-      }
-      setChildren(
-        node,
-        waiting.map((call) => cards.get(call.call_id).node),
-      );
+        const card = cards.get(call_id) ?? new Approval(call, decide);
+        cards.set(call_id, card);
+        card.update(call);
+        return card.node;
+      });
+      setChildren(node, shown);
       node.hidden = waiting.length === 0;
     },
   };
 }
 
 // How it ended, where that needs words; what can be tried once more has a button for it.
+/** @param {MessageActions["onAnswerAgain"]} onAnswerAgain */
 function createEnding(onAnswerAgain) {
   const title = element("p", { class: "alert__title" });
   const message = element("p");
-  const retry = textButton(gettext("Retry"), () => onAnswerAgain(shown.run_id));
+  const retry = textButton(gettext("Retry"), () => shown && onAnswerAgain(shown.run_id));
   const body = element("div", { class: "alert__body" }, title, message, retry);
   const node = element("div", { class: "alert" }, icon("alert"), body);
+  /** @type {Run | null} */
   let shown = null;
   return {
     node,
+    /** @param {AnswerItem} item */
     update({ run, isAsked }) {
       shown = run;
       const known = ENDINGS[run.status];
@@ -232,10 +255,12 @@ function createEnding(onAnswerAgain) {
   };
 }
 
+/** @type {(run: Run) => boolean} */
 function isRetried(run) {
   return ENDINGS[run.status] !== undefined && Boolean(run.error?.retryable);
 }
 
+/** @type {(run: Run) => string} */
 function metaWords(run) {
   const words = [usageWords(run)];
   if (run.status === "stopped") {

@@ -9,6 +9,13 @@ import { icon } from "./icons.js";
 import { valueView } from "./value.js";
 import { nameWords, timeWords } from "./words.js";
 
+/**
+ * @import {Json} from "../frames.js"
+ * @import {Call} from "../run.js"
+ *
+ * @typedef {{decision: "approve" | "deny", args?: Record<string, Json>}} Decided
+ */
+
 // What is open for less than this is counted down.
 const COUNTED_BELOW_MS = 120_000;
 let count = 0; // makes the ids of labels
@@ -34,8 +41,8 @@ export class Approval {
   );
 
   /**
-   * @param {object} call
-   * @param {(answer: {decision: "approve" | "deny", args?: object}) => void} onDecide
+   * @param {Call} call
+   * @param {(answer: Decided) => void} onDecide
    */
   constructor(call, onDecide) {
     const fields = fieldsOf(call.args);
@@ -47,6 +54,7 @@ export class Approval {
     this.node = this.#made();
   }
 
+  /** @param {Call} call */
   update({ choice, expires_at }) {
     this.#isDecided = choice !== null;
     // Not `disabled`: that would take the focus away from who has just pressed one.
@@ -79,6 +87,7 @@ export class Approval {
     );
   }
 
+  /** @param {boolean} isEditing */
   #setEditing(isEditing) {
     this.#isEditing = isEditing;
     this.#form.node.hidden = !isEditing;
@@ -113,11 +122,13 @@ export class Approval {
     this.#decide({ decision: "approve", ...(isChanged ? { args } : {}) });
   }
 
+  /** @param {Decided} answer */
   #decide(answer) {
     if (!this.#isDecided) this.#onDecide(answer);
   }
 }
 
+/** @type {(choice: string | null, expires_at: string | undefined) => string} */
 function noteOf(choice, expires_at) {
   if (choice !== null) {
     return choice === "approve" ? gettext("Allowing this…") : gettext("Denying this…");
@@ -129,16 +140,19 @@ function noteOf(choice, expires_at) {
 }
 
 // The words with the name where they have its place.
+/** @type {(words: string, name: Node) => (string | Node)[]} */
 function around(words, name) {
   const [before, after] = words.split("%(name)s");
   return [before, name, after];
 }
 
+/** @type {(args: Call["args"]) => HTMLElement} */
 function argumentsView(args) {
   const isEmpty = args === null || Object.keys(args).length === 0;
   return isEmpty ? element("p", { class: "text-soft" }, gettext("It takes no arguments.")) : valueView(args);
 }
 
+/** @type {(label: string, tone: string, click: () => void) => HTMLButtonElement} */
 function button(label, tone, click) {
   const attributes = { type: "button", class: `button button--small ${tone}`.trim(), click };
   return element("button", attributes, label);

@@ -3,12 +3,17 @@
 import { element, setText } from "./element.js";
 import { nameWords } from "./words.js";
 
+/**
+ * @import {Field, Kind} from "../arguments.js"
+ * @import {Json} from "../frames.js"
+ */
+
 const LINES_MAX = 12;
 let count = 0; // makes the ids of fields
 
 /**
  * @param {object} options
- * @param {object[]} options.fields see arguments.js
+ * @param {Field[]} options.fields
  * @param {() => void} options.onCancel
  */
 export function createArgumentsForm({ fields, onCancel }) {
@@ -22,10 +27,12 @@ export function createArgumentsForm({ fields, onCancel }) {
   );
 
   // Only the button approves: Enter in a field is pressed too easily.
+  /** @param {Event} event */
   function submit(event) {
     event.preventDefault();
   }
 
+  /** @param {KeyboardEvent} event */
   function keydown(event) {
     if (event.key !== "Escape") return;
     event.stopPropagation(); // Escape also stops a run
@@ -40,13 +47,17 @@ export function createArgumentsForm({ fields, onCancel }) {
       for (const row of rows) row.reset();
       this.showFaults({});
     },
+    /** @param {boolean} isReadOnly */
     setReadOnly(isReadOnly) {
       for (const { input } of rows) {
         if (input.type === "checkbox") input.disabled = isReadOnly;
         else input.readOnly = isReadOnly;
       }
     },
-    /** Shows a sentence at each field that has one, and goes to the first. */
+    /**
+     * Shows a sentence at each field that has one, and goes to the first.
+     * @param {Record<string, string>} faults
+     */
     showFaults(faults) {
       setText(fault, faults[""] ?? "");
       fault.hidden = fault.textContent === "";
@@ -56,6 +67,7 @@ export function createArgumentsForm({ fields, onCancel }) {
   };
 }
 
+/** @param {Field} field */
 function createRow({ name, kind, value }) {
   count += 1;
   const id = `argument-${count}`;
@@ -69,11 +81,12 @@ function createRow({ name, kind, value }) {
     name,
     node,
     input,
-    field: () => ({ name, kind, value: isFlag ? input.checked : input.value }),
+    field: () => ({ name, kind, value: isCheckbox(input) ? input.checked : input.value }),
     reset() {
-      if (isFlag) input.checked = value;
+      if (isCheckbox(input)) input.checked = value;
       else input.value = value;
     },
+    /** @param {string} words */
     showFault(words) {
       setText(fault, words);
       fault.hidden = words === "";
@@ -82,6 +95,12 @@ function createRow({ name, kind, value }) {
   };
 }
 
+/** @type {(input: HTMLInputElement | HTMLTextAreaElement) => input is HTMLInputElement} */
+function isCheckbox(input) {
+  return input.type === "checkbox";
+}
+
+/** @type {(kind: Kind, value: Json, id: string) => HTMLInputElement | HTMLTextAreaElement} */
 function inputOf(kind, value, id) {
   const attributes = { id, "aria-describedby": `${id}-fault` };
   if (kind === "flag") return element("input", { ...attributes, type: "checkbox" });
@@ -95,6 +114,7 @@ function inputOf(kind, value, id) {
   return element("textarea", { ...attributes, class: className, rows, spellcheck });
 }
 
+/** @type {(text: string) => boolean} */
 function isLong(text) {
   return text.length > 60 || text.includes("\n");
 }

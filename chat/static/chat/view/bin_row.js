@@ -5,6 +5,8 @@ import { iconButton } from "./actions.js";
 import { element, setText } from "./element.js";
 import { nameOf } from "./thread_row.js";
 
+/** @import {ShownRow} from "../list.js" */
+
 export class BinRow {
   #row;
   #text = element("span", { class: "list-item__text", dir: "auto" });
@@ -12,13 +14,14 @@ export class BinRow {
   #remove;
 
   /**
-   * @param {object} row
+   * @param {ShownRow} row
    * @param {object} actions
-   * @param {(row: object) => void} actions.onRestore
-   * @param {(row: object) => void} actions.onDeleteForever
+   * @param {(row: ShownRow) => void} actions.onRestore
+   * @param {(row: ShownRow) => void} actions.onDeleteForever
    */
   constructor(row, { onRestore, onDeleteForever }) {
     this.#row = row;
+    /** @type {(name: string, shape: string, run: (row: ShownRow) => void) => HTMLElement} */
     const act = (name, shape, run) =>
       iconButton({ name, act: shape, shape, click: () => run(this.#row) });
     this.#restore = act(gettext("Restore"), "again", onRestore);
@@ -28,6 +31,7 @@ export class BinRow {
     this.node = element("li", { class: "thread thread--binned" }, ...parts);
   }
 
+  /** @param {ShownRow} row */
   update(row) {
     this.#row = row;
     const name = nameOf(row);

@@ -6,12 +6,18 @@ import { gettext } from "../gettext.js";
 import { element } from "./element.js";
 import { shortAmountWords, amountWords } from "./words.js";
 
+/**
+ * @import {Layout} from "../chart_layout.js"
+ * @import {Chart} from "../charts.js"
+ */
+
 const SVG = "http://www.w3.org/2000/svg";
 const DOT_PX = 2.5;
 const TARGET_PX = 9; // what a pointer must meet to be told a point's value
 
-/** @param {object} chart one of charts.js */
+/** @param {Chart} chart */
 export function chartView(chart) {
+  /** @type {import("../chart_layout.js").ValueWords} */
   const words = {
     short: (value) => shortAmountWords(value, chart.unit),
     full: (value) => amountWords(value, chart.unit),
@@ -40,6 +46,7 @@ export function chartView(chart) {
   );
 }
 
+/** @param {Chart} chart */
 function legend({ series }) {
   const names = series.map(({ name }, number) => {
     const key = svg("svg", { class: "chart__key", "aria-hidden": "true", viewBox: "0 0 12 12" });
@@ -49,6 +56,7 @@ function legend({ series }) {
   return element("ul", { class: "chart__legend" }, ...names);
 }
 
+/** @param {Layout} layout */
 function marksOf({ rules, bars, lines, dots, texts }) {
   return [
     ...rules.map(({ y, from, to, isZero }) =>
@@ -72,7 +80,9 @@ function marksOf({ rules, bars, lines, dots, texts }) {
   ];
 }
 
+/** @type {(chart: Chart, words: (value: number) => string) => HTMLElement} */
 function tableOf({ labels, series }, words) {
+  /** @type {(value: number | null) => string} */
   const cell = (value) => (value === null ? "–" : words(value));
   const heads = series.map(({ name }) =>
     element("th", { scope: "col", class: "align-right" }, name || gettext("Value")),
@@ -94,11 +104,13 @@ function tableOf({ labels, series }, words) {
   );
 }
 
+/** @type {(series: number) => string} */
 function bar(series) {
   return `chart__bar series-${series + 1}`;
 }
 
 // What a pointer that rests on it is told.
+/** @type {(node: SVGElement, words: string) => SVGElement} */
 function titled(node, words) {
   const title = svg("title", {});
   title.append(words);
@@ -106,8 +118,9 @@ function titled(node, words) {
   return node;
 }
 
+/** @type {(tag: string, attributes: Record<string, string | number>) => SVGElement} */
 function svg(tag, attributes) {
   const node = document.createElementNS(SVG, tag);
-  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, String(value));
   return node;
 }

@@ -4,14 +4,21 @@ import { plainName } from "../bidi.js";
 import { gettext } from "../gettext.js";
 import { element } from "./element.js";
 
+/**
+ * @import {Citation} from "../frames.js"
+ * @import {Run} from "../run.js"
+ */
+
 const EXCERPT_SHOWN_MAX_CHARS = 300;
+/** @type {Citation[]} */
 const NONE = [];
 
-/** @returns {{node: HTMLElement, update: (run: object, hasEnded: boolean) => void}} */
+/** @returns {{node: HTMLElement, update: (run: Run, hasEnded: boolean) => void}} */
 export function createCitations() {
   const list = element("ol", { class: "citations__list" });
   const title = element("h3", { class: "citations__title" }, gettext("Sources"));
   const node = element("section", { class: "citations", "aria-label": gettext("Sources") }, title, list);
+  /** @type {Citation[] | null} */
   let shown = null;
   return {
     node,
@@ -26,6 +33,7 @@ export function createCitations() {
   };
 }
 
+/** @param {Citation} citation */
 function citationView({ title, source, excerpt }) {
   const name = element("bdi", { class: "citations__name" }, plain(plainName(title || source)));
   const head = element("p", {}, name);
@@ -36,10 +44,12 @@ function citationView({ title, source, excerpt }) {
 }
 
 // The signs that mark code are noise where nothing is set as code.
+/** @type {(text: string) => string} */
 function plain(text) {
   return text.replace(/`+/g, "");
 }
 
+/** @type {(text: string) => string} */
 function cut(text) {
   const words = plain(text);
   if (words.length <= EXCERPT_SHOWN_MAX_CHARS) return words;

@@ -9,7 +9,10 @@ import { numberWords } from "./words.js";
 const FOLDED_ABOVE_LINES = 60;
 const WRAP_KEY = "netra.wrap_code";
 
-/** Puts a `pre` into its frame, and answers that. */
+/**
+ * Puts a `pre` into its frame, and answers that.
+ * @param {HTMLElement} pre
+ */
 export function frameCode(pre) {
   const code = pre.querySelector("code");
   const language = /language-([\w+#.-]+)/.exec(code?.className ?? "")?.[1] ?? gettext("text");
@@ -29,10 +32,15 @@ export function frameCode(pre) {
   return frame;
 }
 
-/** Folds what is long inside `root`, once it grows no more. */
+/**
+ * Folds what is long inside `root`, once it grows no more.
+ * @param {HTMLElement} root
+ */
 export function foldCode(root) {
-  for (const frame of root.querySelectorAll(".code:not([data-folded])")) {
-    const lines = linesIn(frame.querySelector("pre").textContent);
+  /** @type {NodeListOf<HTMLElement>} */
+  const frames = root.querySelectorAll(".code:not([data-folded])");
+  for (const frame of frames) {
+    const lines = linesIn(frame.querySelector("pre")?.textContent ?? "");
     if (lines > FOLDED_ABOVE_LINES) fold(frame, lines);
   }
 }
@@ -42,14 +50,16 @@ export function rememberWrapping() {
   setWrapping(stored() === "on");
 }
 
+/** @type {(frame: HTMLElement, lines: number) => void} */
 function fold(frame, lines) {
   const count = gettext("%(count)s lines", { count: numberWords(lines) });
-  frame.querySelector(".code__title").append(` · ${count}`);
+  frame.querySelector(".code__title")?.append(` · ${count}`);
   const more = element("button", {
     type: "button",
     class: "button button--quiet button--small code__more",
     click: () => show(frame.dataset.folded !== "true"),
   });
+  /** @type {(isFolded: boolean) => void} */
   const show = (isFolded) => {
     frame.dataset.folded = String(isFolded);
     more.setAttribute("aria-expanded", String(!isFolded));
@@ -82,6 +92,7 @@ function isWrapping() {
   return document.documentElement.dataset.wrapCode === "on";
 }
 
+/** @param {boolean} isOn */
 function setWrapping(isOn) {
   document.documentElement.dataset.wrapCode = isOn ? "on" : "off";
   for (const button of document.querySelectorAll(".code__wrap")) {
@@ -102,6 +113,7 @@ function stored() {
   }
 }
 
+/** @type {(text: string) => number} */
 function linesIn(text) {
   return text.replace(/\n$/, "").split("\n").length;
 }

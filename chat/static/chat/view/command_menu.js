@@ -5,6 +5,10 @@ import { gettext, ngettext } from "../gettext.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 
+/**
+ * @import {Offer, Prompt, Situation} from "../commands.js"
+ */
+
 export class CommandMenu {
   #field;
   #list;
@@ -12,9 +16,10 @@ export class CommandMenu {
   #rowsFor;
   #onPick;
   #onOpen;
+  /** @type {Offer[]} */
   #rows = [];
   #active = 0;
-  #isAway = false; // put away by Escape, until the text is another
+  #isAway = false; // put away by Escape, or with what is being sent, until something is typed
 
   /**
    * The field keeps the role of a text field: a combobox holds one line.
@@ -22,8 +27,8 @@ export class CommandMenu {
    * @param {HTMLTextAreaElement} options.field
    * @param {HTMLElement} options.list of role "listbox"
    * @param {HTMLElement} options.status of role "status"
-   * @param {() => {situation: object, prompts: object[]}} options.rowsFor what there is to offer
-   * @param {(row: object) => void} options.onPick see commands.js
+   * @param {() => {situation: Situation, prompts: Prompt[]}} options.rowsFor what there is to offer
+   * @param {(row: Offer) => void} options.onPick
    * @param {() => void} options.onOpen the list has just been opened
    */
   constructor({ field, list, status, rowsFor, onPick, onOpen }) {
@@ -37,6 +42,11 @@ export class CommandMenu {
       this.#isAway = false;
       this.refresh();
     });
+    // Its text stands there until it is stored, and the focus comes back before.
+    field.addEventListener("sent", () => {
+      this.#isAway = true;
+      this.close();
+    });
     field.addEventListener("blur", () => this.close());
     // A dialog may give the focus back after something was typed.
     field.addEventListener("focus", () => this.refresh());
@@ -44,6 +54,12 @@ export class CommandMenu {
     field.addEventListener("keydown", (event) => this.#pressed(event), { capture: true });
     // The focus stays in the field.
     list.addEventListener("pointerdown", (event) => event.preventDefault());
+  }
+
+  /** Shows what fits, also after it was put away. */
+  open() {
+    this.#isAway = false;
+    this.refresh();
   }
 
   /** Shows what fits what is typed. */
@@ -79,6 +95,7 @@ export class CommandMenu {
     else this.#point(0);
   }
 
+  /** @type {(row: Offer, index: number) => HTMLElement} */
   #rowOf(row, index) {
     return element(
       "div",
@@ -96,9 +113,11 @@ export class CommandMenu {
     );
   }
 
+  /** @param {KeyboardEvent} event */
   #pressed(event) {
     if (!this.#isOpen || event.isComposing || event.altKey) return;
     const count = this.#rows.length;
+    /** @type {Record<string, number>} */
     const places = { ArrowDown: this.#active + 1, ArrowUp: this.#active - 1 + count };
     if (Object.hasOwn(places, event.key)) this.#point(places[event.key] % count);
     else if (event.key === "Escape") this.#putAway();
@@ -113,11 +132,13 @@ export class CommandMenu {
     setText(this.#status, gettext("Commands closed"));
   }
 
+  /** @param {Offer} row */
   #pick(row) {
     this.close();
     this.#onPick(row);
   }
 
+  /** @param {number} index */
   #point(index) {
     const rows = [...this.#list.children];
     rows[this.#active]?.setAttribute("aria-selected", "false");
@@ -128,6 +149,7 @@ export class CommandMenu {
   }
 }
 
+/** @param {KeyboardEvent} event */
 function isPick({ key, shiftKey, ctrlKey, metaKey }) {
   return (key === "Enter" || key === "Tab") && !shiftKey && !ctrlKey && !metaKey;
 }

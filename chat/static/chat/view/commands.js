@@ -6,36 +6,54 @@ import { currentThread } from "../store.js";
 import { activeRun } from "../timeline.js";
 import { nameOf } from "./thread_row.js";
 
+/**
+ * @import {PageConfig} from "../frames.js"
+ * @import {ShownRow} from "../list.js"
+ * @import {State} from "../store.js"
+ * @import {Command} from "./palette.js"
+ * @import {ThreadActions} from "./thread_actions.js"
+ * @import {Does} from "./threads_page.js"
+ *
+ * @typedef {{label: string, href: string}} PageLink
+ */
+
 const THREADS_MAX = 500;
 
 /**
- * @param {object} state
+ * @param {State} state
  * @param {object} options
- * @param {object} options.actions see thread_actions.js
- * @param {Record<string, Function>} options.does what the page itself does: new, search, stop, …
- * @param {{model: string, name: string}[]} options.models
- * @param {{label: string, href: string}[]} options.pages
- * @returns {import("./palette.js").Command[]}
+ * @param {ThreadActions} options.actions
+ * @param {Does} options.does what the page itself does: new, search, stop, …
+ * @param {PageConfig["models"]} options.models
+ * @param {PageLink[]} options.pages
+ * @returns {Command[]}
  */
 export function commandsOf(state, { actions, does, models, pages }) {
   const rows = shownRows(state.list);
   const row = rows.find((each) => each.thread_id === state.current && !each.deleted);
+  const others = rows.filter((each) => isIn("active", each) && each !== row);
+  /** @type {(each: ShownRow) => Pick<Command, "label" | "run">} */
+  const opening = (each) => ({ label: nameOf(each), run: () => does.go(each.thread_id) });
   return [
+    ...others
+      .filter(({ running, waiting }) => running && waiting)
+      .map((each) => ({
+        ...opening(each),
+        ...{ group: gettext("Waits for your decision"), shape: "alert" },
+      })),
     ...hereOf(state, does),
     ...(row ? threadCommands(row, { actions, state }) : []),
     ...modelCommands(models, does),
     ...pageCommands(pages, does),
     ...themeCommands(does),
-    ...rows
-      .filter((each) => isIn("active", each) && each !== row)
-      .slice(0, THREADS_MAX)
-      .map((each) => ({
-        ...{ label: nameOf(each), group: gettext("Threads"), shape: "file", isSought: true },
-        run: () => does.go(each.thread_id),
-      })),
+    ...others.slice(0, THREADS_MAX).map((each) => ({
+      ...opening(each),
+      ...{ group: gettext("Threads"), shape: "file", isSought: true },
+    })),
   ];
 }
 
+/** @type {(state: State, does: Does) => Command[]} */
 function hereOf(state, does) {
   const group = gettext("Everywhere");
   const thread = currentThread(state);
@@ -57,6 +75,7 @@ function hereOf(state, does) {
   return commands.map((each) => ({ ...each, group }));
 }
 
+/** @type {(row: ShownRow, means: {actions: ThreadActions, state: State}) => Command[]} */
 function threadCommands(row, { actions, state: { list } }) {
   const group = gettext("This thread");
   const { thread_id } = row;
@@ -92,6 +111,7 @@ function threadCommands(row, { actions, state: { list } }) {
   return commands.map((each) => ({ ...each, group }));
 }
 
+/** @type {(models: PageConfig["models"], does: Does) => Command[]} */
 function modelCommands(models, does) {
   if (models.length < 2) return [];
   return models.map(({ model, name }) => ({
@@ -100,12 +120,15 @@ function modelCommands(models, does) {
   }));
 }
 
+/** @type {(pages: PageLink[], does: Does) => Command[]} */
 function pageCommands(pages, does) {
   const group = gettext("Pages");
+  /** @type {(href: string) => () => void} */
   const leave = (href) => () => does.leave(href);
   return pages.map(({ label, href }) => ({ label, group, shape: "right", run: leave(href) }));
 }
 
+/** @type {(does: Does) => Command[]} */
 function themeCommands(does) {
   const group = gettext("Theme");
   return [

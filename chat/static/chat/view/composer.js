@@ -2,13 +2,28 @@
 
 import { OutboxFull } from "../entries.js";
 import { isTooLong, nameOfPaste } from "../files.js";
-import { gettext, ngettext } from "../gettext.js";
+import { gettext } from "../gettext.js";
 import { Walk } from "../history.js";
 import { countPoints } from "../text.js";
 import { Attachments } from "./attachments.js";
 import { setText } from "./element.js";
+import { keyWords, overWords } from "./hints.js";
 import { ModelChoice } from "./model_choice.js";
 import { numberWords } from "./words.js";
+
+/**
+ * @import {Drafts, Draft} from "../drafts.js"
+ * @import {PageConfig} from "../frames.js"
+ * @import {Preferences} from "../preferences.js"
+ *
+ * The elements of the form by their data-part, as the page's template has them.
+ * @typedef {{text: HTMLTextAreaElement, send: HTMLButtonElement, stop: HTMLElement,
+ *   interrupt: HTMLElement, attach: HTMLElement, file: HTMLInputElement, files: HTMLElement,
+ *   as_file: HTMLButtonElement, model?: HTMLElement, note: HTMLElement, counter: HTMLElement,
+ *   over: HTMLElement, over_words: HTMLElement}} Parts
+ *
+ * @typedef {Draft & {mode: "queue" | "interrupt", model?: string}} Outgoing
+ */
 
 const COUNTER_FROM = 0.8; // of the limit
 const HEIGHT_MAX_PX = 260;
@@ -23,6 +38,7 @@ export class Composer {
   #attachments;
   #models;
   #walk = new Walk();
+  /** @type {string | null} */
   #thread_id = null;
   #isShown = false;
   #isRunning = false;
@@ -35,19 +51,20 @@ export class Composer {
    * @param {object} options
    * @param {HTMLElement} options.root the composer's form
    * @param {HTMLElement} options.hint what the keys do
-   * @param {object} options.config the page's configuration
-   * @param {import("../drafts.js").Drafts} options.drafts
-   * @param {(message: {text: string, files: object[], mode: "queue" | "interrupt",
-   *   model?: string}) => Promise<void>} options.onSend resolves when the message is kept, and
-   *   rejects with words for the user where it cannot be
+   * @param {PageConfig} options.config
+   * @param {Drafts} options.drafts
+   * @param {(message: Outgoing) => Promise<void>} options.onSend resolves when the message is kept,
+   *   and rejects with words for the user where it cannot be
    * @param {() => void} options.onStop
    * @param {() => void} options.onTyped
-   * @param {import("../preferences.js").Preferences} options.preferences `enter` says what it does
+   * @param {Preferences} options.preferences `enter` says what it does
    * @param {() => string[]} options.written what was sent in this thread, the newest first
    */
   constructor({ root, hint, config, drafts, preferences, onSend, onStop, onTyped, written }) {
-    const named = [...root.querySelectorAll("[data-part]")];
-    this.#parts = Object.fromEntries(named.map((node) => [node.dataset.part, node]));
+    /** @type {NodeListOf<HTMLElement>} */
+    const named = root.querySelectorAll("[data-part]");
+    const parts = Object.fromEntries([...named].map((node) => [node.dataset.part, node]));
+    this.#parts = /** @type {Parts} */ (/** @type {unknown} */ (parts));
     this.#hint = hint;
     this.#calmHint = hint.textContent;
     this.#limit = config.limits.text;
@@ -57,6 +74,7 @@ export class Composer {
     this.#onTyped = onTyped;
     this.#written = written;
     const onChange = () => this.#changed();
+    /** @type {(words: string) => void} */
     const onTell = (words) => this.#tell(words);
     this.#attachments = new Attachments({ list: this.#parts.files, config, onChange, onTell });
     this.#models = new ModelChoice({
@@ -72,7 +90,10 @@ export class Composer {
     this.#showHint();
   }
 
-  /** Shows the draft of a thread; null is the thread that does not exist yet. */
+  /**
+   * Shows the draft of a thread; null is the thread that does not exist yet.
+   * @param {string | null} thread_id
+   */
   open(thread_id) {
     this.#isShown = false;
     this.#thread_id = thread_id;
@@ -84,14 +105,20 @@ export class Composer {
     if (this.#isEmpty) this.#takeOver(thread_id);
   }
 
-  /** The thread on the screen has got its id; its draft goes with it. */
+  /**
+   * The thread on the screen has got its id; its draft goes with it.
+   * @param {string | null} thread_id
+   */
   named(thread_id) {
     this.#drafts.write(this.#thread_id, { text: "", files: [] });
     this.#thread_id = thread_id;
     this.#changed();
   }
 
-  /** Puts a message back to be changed; what is being written stays, behind it. */
+  /**
+   * Puts a message back to be changed; what is being written stays, behind it.
+   * @param {Draft} message
+   */
   edit({ text, files }) {
     const written = this.#parts.text.value;
     this.#walk.end();
@@ -102,14 +129,20 @@ export class Composer {
     this.focus();
   }
 
-  /** Writes a text in place of what is written; what is attached stays. */
+  /**
+   * Writes a text in place of what is written; what is attached stays.
+   * @param {string} text
+   */
   write(text) {
     this.#walk.end();
     this.#parts.text.value = text;
     this.#changed();
   }
 
-  /** Puts a text where the caret is, with the caret behind it. */
+  /**
+   * Puts a text where the caret is, with the caret behind it.
+   * @param {string} text
+   */
   insert(text) {
     const { text: field } = this.#parts;
     this.focus();
@@ -119,16 +152,20 @@ export class Composer {
     this.#changed();
   }
 
-  /** Uploads a file as if it had been chosen; resolves with whether it arrived. */
+  /** @param {File} file uploaded as if it had been chosen; resolves with whether it arrived */
   add(file) {
     return this.#attachments.add(file);
   }
 
+  /** @param {Iterable<File>} files */
   addAll(files) {
     for (const file of files) this.add(file);
   }
 
-  /** Sends what is written; it waits for an active run, or interrupts it. */
+  /**
+   * Sends what is written; it waits for an active run, or interrupts it.
+   * @param {"queue" | "interrupt"} [mode]
+   */
   async submit(mode = "queue") {
     if (this.#parts.send.disabled) return;
     const { files } = this.#attachments;
@@ -136,6 +173,7 @@ export class Composer {
     const thread_id = this.#thread_id;
     this.#walk.end();
     this.#setKeeping(true);
+    this.#parts.text.dispatchEvent(new Event("sent"));
     this.focus();
     try {
       await this.#onSend(message);
@@ -157,7 +195,7 @@ export class Composer {
     return this.#models.model;
   }
 
-  /** As if it had been chosen in the menu of models. */
+  /** @param {string} model as if it had been chosen in the menu of them */
   chooseModel(model) {
     this.#models.choose(model);
     this.focus();
@@ -168,6 +206,7 @@ export class Composer {
     return this.#models.isThere ? () => this.#models.open() : null;
   }
 
+  /** @param {{isRunning: boolean, model: string | null}} thread */
   update({ isRunning, model }) {
     this.#models.tell(model);
     if (isRunning === this.#isRunning) return;
@@ -183,6 +222,7 @@ export class Composer {
   }
 
   // What a window had written that is closed now; not where somebody has begun to write here.
+  /** @param {string | null} thread_id */
   async #takeOver(thread_id) {
     const isWanted = () => this.#thread_id === thread_id && this.#isEmpty && !this.#isKeeping;
     const left = await this.#drafts.takeOver(thread_id, isWanted);
@@ -194,6 +234,7 @@ export class Composer {
   }
 
   // What was typed while the message was being stored stays.
+  /** @type {(message: Outgoing, thread_id: string | null) => void} */
   #sent({ text, files }, thread_id) {
     if (thread_id !== this.#thread_id) {
       this.#drafts.write(thread_id, { text: "", files: [] });
@@ -207,11 +248,13 @@ export class Composer {
     });
   }
 
+  /** @param {boolean} isKeeping */
   #setKeeping(isKeeping) {
     this.#isKeeping = isKeeping;
     this.#changed();
   }
 
+  /** @type {(words: string, how?: {isFault?: boolean}) => void} */
   #tell(words, { isFault = true } = {}) {
     const { note } = this.#parts;
     setText(note, words);
@@ -219,6 +262,7 @@ export class Composer {
     note.hidden = words === "";
   }
 
+  /** @param {Draft} draft */
   #show({ text, files }) {
     this.#parts.text.value = text;
     this.#attachments.show(files);
@@ -240,6 +284,7 @@ export class Composer {
     this.#drafts.write(this.#thread_id, { text: text.value, files: this.#attachments.files });
   }
 
+  /** @param {number} length */
   #showLength(length) {
     const { counter, over, over_words } = this.#parts;
     const surplus = length - this.#limit;
@@ -266,6 +311,7 @@ export class Composer {
     this.#tell(words, { isFault: false });
   }
 
+  /** @type {(root: HTMLElement, onStop: () => void) => void} */
   #listen(root, onStop) {
     const { text, stop, interrupt, attach, file, as_file } = this.#parts;
     root.addEventListener("submit", (event) => {
@@ -285,20 +331,18 @@ export class Composer {
     attach.addEventListener("click", () => file.click());
     as_file.addEventListener("click", () => this.#sendAsFile());
     file.addEventListener("change", () => {
-      this.addAll(file.files);
+      this.addAll(file.files ?? []);
       file.value = "";
     });
   }
 
   #showHint() {
-    const isCalm = !this.#isRunning;
-    if (this.#preferences.get("enter") === "send") {
-      setText(this.#hint, isCalm ? this.#calmHint : runningHint());
-    } else {
-      setText(this.#hint, isCalm ? calmLineHint() : runningLineHint());
-    }
+    const sends = this.#preferences.get("enter") === "send";
+    const words = keyWords({ isRunning: this.#isRunning, sends });
+    setText(this.#hint, words ?? this.#calmHint);
   }
 
+  /** @param {KeyboardEvent} event */
   #pressed(event) {
     // A key that ends an input method's composition is not ours, nor one taken by the menu.
     if (event.isComposing || event.defaultPrevented) return;
@@ -306,6 +350,7 @@ export class Composer {
     else if (this.#walks(event)) event.preventDefault();
   }
 
+  /** @param {KeyboardEvent} event */
   #entered(event) {
     const interrupts = event.shiftKey && (event.ctrlKey || event.metaKey);
     if (event.shiftKey && !interrupts) return;
@@ -316,6 +361,7 @@ export class Composer {
   }
 
   // From an empty field; whoever moves the caret in a text that came up wants to change it.
+  /** @param {KeyboardEvent} event */
   #walks({ key, altKey, ctrlKey, metaKey, shiftKey }) {
     const { value, selectionStart } = this.#parts.text;
     const isFree = !altKey && !ctrlKey && !metaKey && !shiftKey;
@@ -330,6 +376,7 @@ export class Composer {
     return this.#look("");
   }
 
+  /** @param {string | null} text */
   #look(text) {
     if (text === null) return this.#walk.isOn;
     this.#parts.text.value = text;
@@ -338,7 +385,9 @@ export class Composer {
     return true;
   }
 
+  /** @param {ClipboardEvent} event */
   #paste(event) {
+    if (event.clipboardData === null) return;
     const { files } = event.clipboardData;
     const text = event.clipboardData.getData("text/plain");
     // Cells of a spreadsheet come as text and as a picture of it: the text is meant.
@@ -347,33 +396,4 @@ export class Composer {
     const pasted = () => [new File([text], nameOfPaste(text), { type: "text/plain" })];
     this.addAll(text === "" ? files : pasted());
   }
-}
-
-function runningHint() {
-  return gettext(
-    "Enter sends when this answer has ended, Ctrl+Shift+Enter stops it and sends at once.",
-  );
-}
-
-// Where Enter makes a new line.
-function calmLineHint() {
-  return gettext(
-    "Ctrl+Enter sends, Enter makes a new line. Answers can be wrong: check what matters.",
-  );
-}
-
-function runningLineHint() {
-  return gettext(
-    "Ctrl+Enter sends when this answer has ended, Ctrl+Shift+Enter stops it and sends at once.",
-  );
-}
-
-function overWords(count) {
-  const values = { count: numberWords(count) };
-  return ngettext(
-    "%(count)s character too many for a message.",
-    "%(count)s characters too many for a message.",
-    count,
-    values,
-  );
 }

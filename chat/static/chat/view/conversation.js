@@ -4,28 +4,52 @@ import { gettext } from "../gettext.js";
 import { copySources } from "../math.js";
 import { refusalWords } from "../refusals.js";
 import { timeline } from "../timeline.js";
-import { createAnswer } from "./answer.js";
 import { rememberWrapping } from "./code_frame.js";
-import { element, setChildren } from "./element.js";
+import { element } from "./element.js";
+import { MessageList } from "./message_list.js";
 import { createOlder } from "./older.js";
-import { Question } from "./question.js";
+
+/**
+ * @import {Rating} from "../frames.js"
+ * @import {Decision} from "../requests.js"
+ * @import {Thread} from "../thread.js"
+ * @import {Item} from "../timeline.js"
+ *
+ * @typedef {object} MessageActions
+ * @property {(client_id: string) => void} onRetry
+ * @property {(client_id: string) => void} onEdit takes an unsent message back to be changed
+ * @property {(client_id: string) => void} onDiscard takes an unsent message back for good
+ * @property {(run_id: string) => void} onRemove
+ * @property {(run_id: string) => void} onSendNow
+ * @property {(answer: Decision) => void} onDecide
+ * @property {(run_id: string) => void} onAnswerAgain
+ * @property {(version: {run_id: string} | {message_id: string}) => void} onSwitch
+ * @property {(edit: {message_id: string, text: string}) => void} onWriteEdit
+ * @property {(message_id: string) => void} onSaveEdit
+ * @property {(message_id: string) => void} onDropEdit
+ * @property {() => void} onOlder asks for older messages
+ * @property {(run_id: string, rating: Rating | null) => Promise<void>} onRate null takes it back;
+ *   rejects with words for the user
+ * @property {number} textLimit in code points
+ *
+ * @typedef {{node: HTMLElement, foot: HTMLElement, update(item: Item): void}} MessageView
+ */
 
 const AT_END_PX = 64;
 // So near to the upper end older messages are asked for.
 const NEAR_BEGINNING_PX = 800;
-// Above that the browser lays out only what is near the screen.
-const LONG_ABOVE_MESSAGES = 60;
 
 export class Conversation {
   #region;
   #jump;
   #empty;
   #actions;
-  #list = element("div", { class: "conversation__list" });
+  #list;
   #older;
   #state = element("div", { class: "conversation__state" });
-  #views = new Map();
+  /** @type {string | null} */
   #shownKey = null;
+  /** @type {Thread | null} */
   #shownThread = null;
   #follows = true;
 
@@ -34,7 +58,7 @@ export class Conversation {
    * @param {HTMLElement} options.region the scrolling region "Conversation"
    * @param {HTMLElement} options.jump the button that leads to the end
    * @param {HTMLElement} options.empty what a new thread shows
-   * @param {object} options.actions passed to the messages; `onOlder` asks for older ones
+   * @param {MessageActions} options.actions
    */
   constructor({ region, jump, empty, actions }) {
     this.#region = region;
@@ -42,12 +66,14 @@ export class Conversation {
     this.#empty = empty;
     this.#actions = actions;
     this.#older = createOlder(actions.onOlder);
-    region.append(this.#older.node, this.#list, this.#state);
+    this.#list = new MessageList(actions);
+    region.append(this.#older.node, this.#list.node, this.#state);
     rememberWrapping();
     copySources(region);
     region.addEventListener("click", (event) => {
       // What the reader opens stays where it is.
-      if (event.target.closest("summary, [aria-expanded], .versions")) this.#follows = false;
+      const pressed = /** @type {Element} */ (event.target);
+      if (pressed.closest("summary, [aria-expanded], .versions")) this.#follows = false;
     });
     region.addEventListener("scroll", () => this.#scrolled());
     jump.addEventListener("click", () => {
@@ -57,7 +83,7 @@ export class Conversation {
     // After layout and before paint: whatever made the list grow or the region shrink (a banner, a
     // keyboard on the screen), the heights are known already.
     const sizes = new ResizeObserver(() => this.#grown());
-    sizes.observe(this.#list);
+    sizes.observe(this.#list.node);
     sizes.observe(region);
   }
 
@@ -67,12 +93,13 @@ export class Conversation {
     this.#showJump(false);
   }
 
+  /** @type {(key: string, thread: Thread) => void} */
   update(key, thread) {
     if (thread === this.#shownThread && key === this.#shownKey) return;
     const items = timeline(thread);
     const held = key === this.#shownKey ? this.#topmost() : null;
     this.#older.update(thread);
-    this.#showItems(items);
+    this.#list.update(items);
     if (held !== null) this.#hold(held);
     const isLoading = thread.seq === null && !thread.missing;
     this.#empty.hidden = items.length > 0 || isLoading || thread.missing;
@@ -82,63 +109,30 @@ export class Conversation {
     this.#shownThread = thread;
   }
 
-  #showItems(items) {
-    const focused = this.#focused();
-    this.#views = new Map(items.map((item) => [item.key, this.#viewOf(item)]));
-    for (const item of items) {
-      const view = this.#views.get(item.key);
-      view.node.dataset.place = item.place;
-      view.update(item);
-    }
-    this.#list.dataset.long = String(items.length > LONG_ABOVE_MESSAGES);
-    setChildren(
-      this.#list,
-      items.map((item) => this.#views.get(item.key).node),
-    );
-    if (focused !== null && !focused.message.isConnected) this.#focusAgain(focused);
-  }
-
   // What the reader looks at, while older messages come before it.
   #topmost() {
-    if (this.#follows || this.#list.firstElementChild === null) return null;
-    const { top } = this.#region.getBoundingClientRect();
-    const isSeen = (each) => each.getBoundingClientRect().bottom > top;
-    const node = [...this.#list.children].find(isSeen) ?? this.#list.firstElementChild;
-    return { node, first: this.#list.firstElementChild, at: node.getBoundingClientRect().top };
+    const node = this.#follows ? null : this.#list.topmost(this.#top);
+    if (node === null) return null;
+    const first = this.#list.node.firstElementChild;
+    return { node, first, at: node.getBoundingClientRect().top };
   }
 
+  /** @param {{node: Element, first: Element | null, at: number}} seen */
   #hold({ node, first, at }) {
-    if (this.#list.firstElementChild === first || !node.isConnected) return;
+    if (this.#list.node.firstElementChild === first || !node.isConnected) return;
     this.#region.scrollTop += node.getBoundingClientRect().top - at;
   }
 
   #scrolled() {
+    this.#list.look(this.#top);
     this.#showJump(this.#empty.hidden && !this.#isAtEnd());
     const { scrollTop } = this.#region;
     const isIdle = this.#shownThread?.more === true && this.#shownThread.older === "idle";
     if (isIdle && !this.#follows && scrollTop < NEAR_BEGINNING_PX) this.#actions.onOlder();
   }
 
-  #viewOf(item) {
-    const held = this.#views.get(item.key);
-    if (held) return held;
-    return item.kind === "user" ? new Question(this.#actions) : createAnswer(this.#actions);
-  }
-
-  // What has the focus inside of a message: which message, and what of it.
-  #focused() {
-    const message = document.activeElement?.closest("[data-place]") ?? null;
-    if (message === null) return null;
-    const act = document.activeElement.closest("[data-act]")?.dataset.act ?? null;
-    return { message, place: message.dataset.place, act };
-  }
-
-  // Another version stands in its place now: the focus stays on the same thing of that.
-  #focusAgain({ place, act }) {
-    const view = [...this.#views.values()].find(({ node }) => node.dataset.place === place);
-    const controls = [...(view?.foot.querySelectorAll("[data-act]") ?? [])];
-    const shown = controls.filter((each) => each.offsetParent !== null);
-    (shown.find((each) => each.dataset.act === act) ?? shown[0] ?? this.#region).focus();
+  get #top() {
+    return this.#region.getBoundingClientRect().top;
   }
 
   #isAtEnd() {
@@ -151,12 +145,14 @@ export class Conversation {
     else this.#showJump(!this.#isAtEnd());
   }
 
+  /** @param {boolean} isShown */
   #showJump(isShown) {
     this.#follows = !isShown;
     if (this.#jump.hidden === isShown) this.#jump.hidden = !isShown;
   }
 }
 
+/** @type {(thread: Thread, isLoading: boolean) => HTMLElement[]} */
 function stateOf(thread, isLoading) {
   if (thread.missing) return [missingView()];
   if (isLoading) return [loadingView()];

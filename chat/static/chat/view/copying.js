@@ -19,7 +19,7 @@ export function copyButton(label, text) {
     icon("copy"),
     word,
   );
-  let timer = null;
+  let timer = 0;
 
   async function copy() {
     clearTimeout(timer);
@@ -32,7 +32,10 @@ export function copyButton(label, text) {
   return button;
 }
 
-/** Copies a text; the words that say how it went. */
+/**
+ * Copies a text; the words that say how it went.
+ * @param {string} text
+ */
 export async function outcomeOf(text) {
   try {
     await navigator.clipboard.writeText(text);

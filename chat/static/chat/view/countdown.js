@@ -8,11 +8,12 @@ const TICK_MS = 1_000;
  * @returns {{show: (until: number | null) => void}} `until` in ms since 1970; null stops
  */
 export function createCountdown(write) {
-  let timer = null;
+  let timer = 0;
+  /** @type {number | null} */
   let moment = null;
 
   function tick() {
-    const left = moment - Date.now();
+    const left = (moment ?? 0) - Date.now();
     write(Math.max(1, Math.ceil(left / 1000)));
     if (left > TICK_MS) timer = setTimeout(tick, left % TICK_MS || TICK_MS);
   }

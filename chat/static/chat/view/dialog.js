@@ -23,7 +23,8 @@ export function openDialog({ title, body, shape = "", isBare = false, onClose = 
     { id: titleId, class: isBare ? "visually-hidden" : "dialog__title", dir: "auto" },
     title,
   );
-  const opener = document.activeElement;
+  const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+  /** @type {HTMLDialogElement} */
   const node = element(
     "dialog",
     {
@@ -35,7 +36,7 @@ export function openDialog({ title, body, shape = "", isBare = false, onClose = 
         node.remove();
         onClose();
         // The browser gives the focus back itself, but to a text field without its caret.
-        if (document.activeElement === opener) opener.blur();
+        if (document.activeElement === opener) opener?.blur();
         if (opener?.isConnected && document.activeElement === document.body) opener.focus();
       },
     },
@@ -78,6 +79,7 @@ export function askDanger({ title, text, yes }) {
  */
 export function askName({ title, label, value = "", limit, yes }) {
   return new Promise((resolve) => {
+    /** @type {string | null} */
     let answer = null;
     const field = element("input", { class: "input", maxlength: String(limit), dir: "auto" });
     field.value = value;
@@ -103,10 +105,12 @@ export function askName({ title, label, value = "", limit, yes }) {
   });
 }
 
+/** @type {(label: string, kind: string, click: () => void) => HTMLButtonElement} */
 export function button(label, kind, click) {
   return element("button", { type: "button", class: `button ${kind}`, click }, label);
 }
 
+/** @param {...Node} buttons */
 export function buttonRow(...buttons) {
   return element("div", { class: "dialog__buttons" }, ...buttons);
 }

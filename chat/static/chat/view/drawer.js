@@ -1,5 +1,7 @@
 // The sidebar: in a narrow window a drawer over the page, elsewhere a column that can be hidden.
 
+/** @typedef {ReturnType<typeof createDrawer>} Drawer */
+
 const KEY = "netra.sidebar";
 
 /**
@@ -13,6 +15,7 @@ const KEY = "netra.sidebar";
 export function createDrawer({ app, sidebar, opener, closer, scrim }) {
   const narrow = matchMedia("(max-width: 767px)");
 
+  /** @param {boolean} isOpen */
   function show(isOpen) {
     app.dataset.drawer = isOpen && narrow.matches ? "open" : "closed";
     app.dataset.sidebar = isOpen ? "shown" : "hidden";
@@ -21,11 +24,12 @@ export function createDrawer({ app, sidebar, opener, closer, scrim }) {
     sidebar.inert = !isOpen;
   }
 
+  /** @param {boolean} isOpen */
   function set(isOpen) {
     show(isOpen);
     if (!narrow.matches) remember(isOpen);
-    if (isOpen) sidebar.querySelector("button, a").focus();
-    else opener.focus();
+    if (!isOpen) opener.focus();
+    else /** @type {HTMLElement | null} */ (sidebar.querySelector("button, a"))?.focus();
   }
 
   /** After something was chosen: a column stays, a drawer goes. */
@@ -60,6 +64,7 @@ function wasHidden() {
   }
 }
 
+/** @param {boolean} isOpen */
 function remember(isOpen) {
   try {
     if (isOpen) localStorage.removeItem(KEY);

@@ -7,7 +7,9 @@
  */
 export function takeDrops({ overlay, onFiles }) {
   let depth = 0;
+  /** @type {(event: DragEvent) => boolean} */
   const hasFiles = (event) => event.dataTransfer?.types.includes("Files") ?? false;
+  /** @type {(change: number) => void} */
   const settle = (change) => {
     depth = Math.max(0, depth + change);
     overlay.hidden = depth === 0;
@@ -16,7 +18,7 @@ export function takeDrops({ overlay, onFiles }) {
   window.addEventListener("dragleave", (event) => hasFiles(event) && settle(-1));
   window.addEventListener("dragover", (event) => hasFiles(event) && event.preventDefault());
   window.addEventListener("drop", (event) => {
-    if (!hasFiles(event)) return;
+    if (event.dataTransfer === null || !hasFiles(event)) return;
     event.preventDefault();
     settle(-depth);
     onFiles(event.dataTransfer.files);

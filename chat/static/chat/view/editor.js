@@ -6,11 +6,14 @@ import { textButton } from "./actions.js";
 import { element, setText } from "./element.js";
 import { numberWords } from "./words.js";
 
+/** @import {Edit} from "../edits.js" */
+
 const COUNTER_FROM = 0.8; // of the limit
 const HEIGHT_MAX_PX = 400;
 const SENDING = gettext("Sending… It is kept here until the server has it.");
 let count = 0; // makes the ids of notes
 
+/** @type {(length: number, limit: number) => string} */
 function counterWords(length, limit) {
   const values = { count: numberWords(length), limit: numberWords(limit) };
   return gettext("%(count)s of %(limit)s", values);
@@ -26,6 +29,7 @@ function counterWords(length, limit) {
 export function createEditor({ limit, onWrite, onSave, onCancel }) {
   count += 1;
   const noteId = `edit-note-${count}`;
+  /** @type {HTMLTextAreaElement} */
   const text = element("textarea", {
     class: "editor__text",
     rows: "1",
@@ -46,6 +50,7 @@ export function createEditor({ limit, onWrite, onSave, onCancel }) {
     if (save.getAttribute("aria-disabled") === "false") onSave();
   }
 
+  /** @param {KeyboardEvent} event */
   function keydown(event) {
     if (event.isComposing) return;
     if (event.key === "Escape") {
@@ -70,7 +75,7 @@ export function createEditor({ limit, onWrite, onSave, onCancel }) {
       text.setSelectionRange(text.value.length, text.value.length);
       fit();
     },
-    /** @param {{edit: object | null, isWaiting: boolean}} item null closes it */
+    /** @param {{edit: Edit | null, isWaiting: boolean}} item null closes it */
     update({ edit, isWaiting }) {
       node.hidden = edit === null;
       if (edit === null) return;

@@ -1,10 +1,12 @@
 // Elements made in one expression; text always becomes text, never markup.
 
 /**
- * @param {string} tag
- * @param {Record<string, string | boolean | null | undefined | EventListener>} attributes a
- *   function becomes a listener, true an empty attribute, false and null none
+ * @template {keyof HTMLElementTagNameMap} Tag
+ * @param {Tag} tag
+ * @param {ElementAttributes} attributes a function becomes a listener, true an empty attribute,
+ *   false and null none
  * @param {...(Node | string)} children
+ * @returns {HTMLElementTagNameMap[Tag]}
  */
 export function element(tag, attributes = {}, ...children) {
   const node = document.createElement(tag);
@@ -12,19 +14,25 @@ export function element(tag, attributes = {}, ...children) {
     if (typeof value === "function") node.addEventListener(name, value);
     else if (value === true) node.setAttribute(name, "");
     else if (value !== false && value !== null && value !== undefined)
-      node.setAttribute(name, value);
+      node.setAttribute(name, String(value));
   }
   node.append(...children);
   return node;
 }
 
-/** Sets the text only when it differs, so that nothing is announced or selected anew. */
+/**
+ * Sets the text only when it differs, so that nothing is announced or selected anew.
+ * @param {Node} node
+ * @param {string} text
+ */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;
 }
 
 /**
  * Makes the children of `parent` exactly `nodes`, in that order, moving only what is out of place.
+ * @param {Element} parent
+ * @param {Element[]} nodes
  */
 export function setChildren(parent, nodes) {
   const wanted = new Set(nodes);

@@ -2,6 +2,8 @@
 
 import { element } from "./element.js";
 
+/** @import {Composer} from "./composer.js" */
+
 const SAMPLE_NAME = "sample-usage.csv";
 
 /**
@@ -10,7 +12,7 @@ const SAMPLE_NAME = "sample-usage.csv";
  * @param {HTMLElement} options.sampleButton adds the sample data and sends nothing
  * @param {{example_prompts: {title: string, text: string, sample: boolean}[],
  *   sample_csv_url: string}} options.config
- * @param {object} options.composer
+ * @param {Composer} options.composer
  */
 export function showExamples({ root, sampleButton, config, composer }) {
   const url = config.sample_csv_url;
@@ -29,6 +31,7 @@ export function showExamples({ root, sampleButton, config, composer }) {
 }
 
 // A second click while the first is at work would send twice.
+/** @type {(button: HTMLElement, act: () => Promise<void>) => void} */
 function onClickOnce(button, act) {
   let isBusy = false;
   button.addEventListener("click", async () => {
@@ -42,12 +45,17 @@ function onClickOnce(button, act) {
 }
 
 // Without its sample an example stays in the composer, where the file can be added again.
+/**
+ * @param {{text: string, sample: boolean}} example
+ * @param {{url: string, composer: Composer}} where
+ */
 async function tryExample({ text, sample }, { url, composer }) {
   composer.write(text);
   if (sample && !(await addSample(url, composer))) return;
   await composer.submit();
 }
 
+/** @type {(url: string, composer: Composer) => Promise<boolean>} */
 async function addSample(url, composer) {
   try {
     const answer = await fetch(url);

@@ -5,6 +5,11 @@ import { iconButton } from "./actions.js";
 import { openDialog } from "./dialog.js";
 import { element, setText } from "./element.js";
 
+/**
+ * @import {Rating} from "../frames.js"
+ * @import {Run} from "../run.js"
+ */
+
 const COMMENT_MAX_CHARS = 1_000;
 const REASONS = {
   wrong: () => gettext("It is wrong"),
@@ -16,7 +21,7 @@ const REASONS = {
 
 /**
  * Two buttons; `said` tells what could not be kept.
- * @param {(run_id: string, feedback: object | null) => Promise<void>} onRate null takes it back;
+ * @param {(run_id: string, rating: Rating | null) => Promise<void>} onRate null takes it back;
  *   rejects with words for the user
  */
 export function createFeedback(onRate) {
@@ -34,11 +39,13 @@ export function createFeedback(onRate) {
     click: () => press("down"),
   });
   const buttons = { up, down };
+  /** @type {Run | null} */
   let shown = null;
   let isAsking = false; // one at a time: what was pressed last would else not be what is kept
 
+  /** @param {"up" | "down"} rating */
   async function press(rating) {
-    if (isAsking) return;
+    if (isAsking || shown === null) return;
     const { run_id, feedback } = shown;
     const isTakenBack = feedback?.rating === rating;
     if (await rate(run_id, isTakenBack ? null : { rating })) {
@@ -46,6 +53,7 @@ export function createFeedback(onRate) {
     }
   }
 
+  /** @type {(run_id: string, feedback: Rating | null) => Promise<boolean>} */
   async function rate(run_id, feedback) {
     isAsking = true;
     setText(said, "");
@@ -53,13 +61,14 @@ export function createFeedback(onRate) {
       await onRate(run_id, feedback);
       return true;
     } catch (error) {
-      setText(said, error.message);
+      setText(said, /** @type {Error} */ (error).message);
       return false;
     } finally {
       isAsking = false;
     }
   }
 
+  /** @param {string} run_id */
   function askWhy(run_id) {
     const dialog = openDialog({
       title: gettext("What was wrong with the answer?"),
@@ -71,7 +80,7 @@ export function createFeedback(onRate) {
   return {
     nodes: [up, down],
     said,
-    /** @param {{run: object, isShown: boolean}} state */
+    /** @param {{run: Run, isShown: boolean}} state */
     update({ run, isShown }) {
       shown = run;
       for (const [rating, button] of Object.entries(buttons)) {
@@ -82,6 +91,10 @@ export function createFeedback(onRate) {
   };
 }
 
+/**
+ * @param {(why: {reason: string, comment?: string}) => Promise<unknown>} onSend
+ * @param {() => void} close
+ */
 function whyForm(onSend, close) {
   const reasons = Object.entries(REASONS).map(([value, words]) =>
     element(
@@ -98,12 +111,14 @@ function whyForm(onSend, close) {
     maxlength: String(COMMENT_MAX_CHARS),
     dir: "auto",
   });
+  /** @param {Event} event */
   const send = async (event) => {
     event.preventDefault();
-    const given = new FormData(event.target);
+    const given = new FormData(/** @type {HTMLFormElement} */ (event.target));
     const words = String(given.get("comment")).trim();
     close();
-    await onSend({ reason: given.get("reason"), ...(words === "" ? {} : { comment: words }) });
+    const reason = String(given.get("reason"));
+    await onSend({ reason, ...(words === "" ? {} : { comment: words }) });
   };
   return element(
     "form",

@@ -9,13 +9,20 @@ import { icon } from "./icons.js";
 import { numberWords, sizeWords } from "./words.js";
 
 /**
- * @returns {{node: HTMLElement, update: (files: object[]) => void}}
+ * @import {StoredFile} from "../frames.js"
+ *
+ * @typedef {StoredFile & {width: number, height: number}} Picture
+ */
+
+/**
+ * @returns {{node: HTMLElement, update: (files: StoredFile[]) => void}}
  */
 export function createFileList() {
   const node = element("div", { class: "row message__files", hidden: true });
   let shown = "";
 
   // Only other files make it anew: a picture that is there need not be loaded again.
+  /** @param {StoredFile[]} files */
   function update(files) {
     const ids = files.map((file) => file.file_id).join(" ");
     if (ids === shown) return;
@@ -27,6 +34,7 @@ export function createFileList() {
   return { node, update };
 }
 
+/** @type {(file: StoredFile) => HTMLElement} */
 function viewOf(file) {
   if (!isPicture(file)) return linkTo(file);
   const size = thumbSize(file);
@@ -47,6 +55,7 @@ function viewOf(file) {
   return thumb;
 }
 
+/** @param {StoredFile} file */
 function linkTo(file) {
   return element(
     "a",
@@ -62,6 +71,7 @@ function linkTo(file) {
   );
 }
 
+/** @param {Picture} file */
 function showPicture(file) {
   const facts = gettext("%(width)s × %(height)s pixels, %(size)s", {
     width: numberWords(file.width),
@@ -92,6 +102,7 @@ function showPicture(file) {
   close.focus();
 }
 
+/** @type {(file: Picture, attributes: ElementAttributes) => HTMLImageElement} */
 function pictureOf(file, attributes) {
   return element("img", { src: contentUrl(file), alt: file.name, decoding: "async", ...attributes });
 }

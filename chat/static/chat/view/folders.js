@@ -4,6 +4,12 @@ import { gettext } from "../gettext.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 
+/**
+ * @import {Folder} from "../frames.js"
+ *
+ * @typedef {ReturnType<typeof createOpenFolders>} OpenFolders
+ */
+
 const OPEN_MAX = 100; // no user has more folders
 
 /**
@@ -16,6 +22,7 @@ export function createOpenFolders({ storage, user_id, onChange }) {
   const key = `netra.folders.${user_id}`;
   const open = new Set(read());
 
+  /** @returns {string[]} */
   function read() {
     try {
       const held = JSON.parse(storage.getItem(key) ?? "[]");
@@ -34,7 +41,9 @@ export function createOpenFolders({ storage, user_id, onChange }) {
   }
 
   return {
+    /** @param {string} folder_id */
     has: (folder_id) => open.has(folder_id),
+    /** @param {string} folder_id */
     toggle(folder_id) {
       if (!open.delete(folder_id)) open.add(folder_id);
       write();
@@ -44,10 +53,10 @@ export function createOpenFolders({ storage, user_id, onChange }) {
 }
 
 /**
- * @param {{folder_id: string, title: string}} section
+ * @param {{folder_id: string}} section
  * @param {object} options
  * @param {(folder_id: string) => void} options.onToggle
- * @param {(folder: {folder_id: string, name: string}, anchor: HTMLElement) => void} options.onMenu
+ * @param {(folder: Folder, anchor: HTMLElement) => void} options.onMenu
  */
 export function createFolderHead({ folder_id }, { onToggle, onMenu }) {
   let name = "";
@@ -57,6 +66,7 @@ export function createFolderHead({ folder_id }, { onToggle, onMenu }) {
     { type: "button", class: "list-item folder__toggle", click: () => onToggle(folder_id) },
     ...[icon("chevron"), icon("folder"), text],
   );
+  /** @type {HTMLButtonElement} */
   const more = element(
     "button",
     {
@@ -70,6 +80,7 @@ export function createFolderHead({ folder_id }, { onToggle, onMenu }) {
   );
   return {
     node: element("h2", { class: "thread folder" }, toggle, more),
+    /** @type {(section: {title: string}, how: {isOpen: boolean}) => void} */
     update({ title }, { isOpen }) {
       name = title;
       setText(text, title);

@@ -7,7 +7,13 @@ import { button, buttonRow, openDialog } from "./dialog.js";
 import { element } from "./element.js";
 import { keysView } from "./keys.js";
 
+/**
+ * @import {Command} from "../commands.js"
+ * @import {Shortcut} from "../shortcuts.js"
+ */
+
 export function openHelp() {
+  /** @type {[string, Shortcut[]][]} */
   const groups = [
     [gettext("Everywhere"), SHORTCUTS.filter((each) => each.of === undefined)],
     [gettext("In the message field"), SHORTCUTS.filter((each) => each.of === "message")],
@@ -35,16 +41,19 @@ export function openHelp() {
   });
   // Not at its end, which would be out of sight of its beginning on a phone.
   const title = dialog.node.querySelector("h2");
+  if (title === null) return;
   title.tabIndex = -1;
   title.focus();
 }
 
+/** @param {Command} command */
 function commandRow({ name, words }) {
   const keys = element("span", { class: "keys" }, element("kbd", {}, `/${name}`));
   const row = [element("dt", {}, words()), element("dd", {}, keys)];
   return element("div", { class: "help__row" }, ...row);
 }
 
+/** @param {Shortcut} shortcut */
 function rowsOf({ act, words }) {
   const row = [element("dt", {}, words()), element("dd", {}, keysView(act))];
   return [element("div", { class: "help__row" }, ...row)];

@@ -1,6 +1,7 @@
 // The few icons of the page, drawn with one pen: 24 by 24, stroke 1.75, round ends.
 
 const SVG = "http://www.w3.org/2000/svg";
+/** @type {Record<string, string>} */
 const PATHS = {
   arrow_up: "M12 19V5M6 11l6-6 6 6",
   arrow_down: "M12 5v14M6 13l6 6 6-6",
@@ -39,7 +40,10 @@ const PATHS = {
     "M14.5 6.5a4 4 0 0 1 5-1.2l-2.7 2.7 1.7 1.7 2.7-2.7a4 4 0 0 1-5.4 4.6L8 19.5 5 16.5l8-7.7a4 4 0 0 1 1.5-2.3z",
 };
 
-/** An icon as an element that assistive technology passes over. */
+/**
+ * An icon as an element that assistive technology passes over.
+ * @param {string} name
+ */
 export function icon(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");

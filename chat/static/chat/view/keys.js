@@ -6,8 +6,8 @@ import { element } from "./element.js";
 export const IS_MAC = /Mac|iPhone|iPad/.test(navigator.platform);
 
 /**
- * @param {Record<string, () => boolean | void>} acts by the `act` of each shortcut; false leaves
- *   the key to the browser
+ * @param {Record<string, (...unused: any[]) => unknown>} acts by the `act` of each shortcut; false
+ *   leaves the key to the browser
  */
 export function listenToKeys(acts) {
   document.addEventListener("keydown", (event) => {
@@ -18,10 +18,13 @@ export function listenToKeys(acts) {
   });
 }
 
-/** The keys of a shortcut as elements. */
+/**
+ * The keys of a shortcut as elements.
+ * @param {string} act
+ */
 export function keysView(act) {
-  const { keys } = SHORTCUTS.find((each) => each.act === act);
-  const names = keyNames(keys, { isMac: IS_MAC });
+  const found = SHORTCUTS.find((each) => each.act === act);
+  const names = found === undefined ? [] : keyNames(found.keys, { isMac: IS_MAC });
   const views = names.map((name) => element("kbd", {}, name));
   return element("span", { class: "keys", dir: "ltr" }, ...views);
 }
@@ -32,10 +35,13 @@ function isCovered() {
 }
 
 // Only walking goes on while its key is held down.
+/** @param {KeyboardEvent} event */
 function isHeld(event) {
   return event.repeat && !event.altKey;
 }
 
+/** @param {EventTarget | null} target */
 function isWriting(target) {
-  return target.closest?.("input, textarea, select, [contenteditable]") !== null;
+  const node = /** @type {Partial<Element>} */ (target);
+  return node.closest?.("input, textarea, select, [contenteditable]") !== null;
 }

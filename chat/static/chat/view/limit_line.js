@@ -7,6 +7,11 @@ import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { numberWords, timeWords } from "./words.js";
 
+/**
+ * @import {News, Used} from "../limits.js"
+ * @import {Thread} from "../thread.js"
+ */
+
 const SEEN_KEY = "netra.limit_seen";
 
 /**
@@ -19,13 +24,15 @@ export function createLimitLine({ line, planUrl, storage }) {
   const words = element("span", { role: "status" });
   const plans = element("a", { class: "button button--small", href: planUrl }, gettext("My plan"));
   const away = textButton(gettext("Dismiss"), () => {
-    keep(storage, news.key);
+    if (news !== null) keep(storage, news.key);
     line.hidden = true;
-    document.getElementById("message").focus();
+    document.getElementById("message")?.focus();
   });
   line.append(icon("alert"), words, plans, away);
+  /** @type {News | null} */
   let news = null;
   return {
+    /** @type {(usage: Used[], thread: Thread) => void} */
     update(usage, thread) {
       news = limitNews({ usage, thread, timeWords, numberWords });
       // A limit that is reached is said as long as it is; a warning can be put away.
@@ -38,6 +45,7 @@ export function createLimitLine({ line, planUrl, storage }) {
   };
 }
 
+/** @param {Storage} storage */
 function seen(storage) {
   try {
     return storage.getItem(SEEN_KEY);
@@ -46,6 +54,7 @@ function seen(storage) {
   }
 }
 
+/** @type {(storage: Storage, key: string) => void} */
 function keep(storage, key) {
   try {
     storage.setItem(SEEN_KEY, key);

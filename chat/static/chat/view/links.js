@@ -5,7 +5,10 @@ import { element } from "./element.js";
 
 const HOST_IN_TEXT = /^\s*(?:https?:\/\/)?(?:[^\s/@]*@)?([^\s/:?#@]+\.[^\s/:?#@]+)/i;
 
-/** Makes a link safe to press; one that leads nowhere stays as it is. */
+/**
+ * Makes a link safe to press; one that leads nowhere stays as it is.
+ * @param {HTMLAnchorElement} link
+ */
 export function finishLink(link) {
   if (!link.hasAttribute("href")) return;
   link.target = "_blank";
@@ -16,6 +19,7 @@ export function finishLink(link) {
 }
 
 // Where the words name another host than the address, or one of look-alike letters.
+/** @type {(link: HTMLAnchorElement) => string | null} */
 function hostToTell(link) {
   const { hostname } = link;
   if (hostname === "" || hostname === location.hostname) return null;
@@ -25,14 +29,16 @@ function hostToTell(link) {
   return withoutWww(named) === withoutWww(hostname) ? null : hostname;
 }
 
+/** @type {(host: string) => string} */
 function withoutWww(host) {
   return host.replace(/^www\./, "");
 }
 
+/** @type {(link: HTMLAnchorElement) => void} */
 function plainText(link) {
   const texts = document.createTreeWalker(link, NodeFilter.SHOW_TEXT);
   while (texts.nextNode()) {
-    const node = texts.currentNode;
+    const node = /** @type {Text} */ (texts.currentNode);
     const plain = plainName(node.data);
     if (plain !== node.data) node.data = plain;
   }

@@ -40,10 +40,12 @@ export function openMenu({ anchor, label, items }) {
   place(panel, anchor);
   rowsOf(panel)[0].focus();
 
+  /** @param {MenuItem[]} shown */
   function show(shown) {
     panel.replaceChildren(...shown.map((item) => rowOf(item, () => choose(item))));
   }
 
+  /** @param {MenuItem} item */
   function choose(item) {
     if (item.items !== undefined) {
       const back = { label: gettext("Back"), shape: "left", items: () => items };
@@ -54,12 +56,13 @@ export function openMenu({ anchor, label, items }) {
     }
     panel.hidePopover();
     anchor.focus();
-    item.run();
+    item.run?.();
   }
 
+  /** @param {KeyboardEvent} event */
   function walk(event) {
     const rows = rowsOf(panel);
-    const at = rows.indexOf(document.activeElement);
+    const at = rows.findIndex((row) => row === document.activeElement);
     const next = targetOf(event, rows, at);
     if (event.key === "Escape" || event.key === "Tab") {
       panel.hidePopover();
@@ -78,6 +81,7 @@ export function openMenu({ anchor, label, items }) {
   }
 }
 
+/** @type {(item: MenuItem, click: () => void) => HTMLElement} */
 function rowOf({ label, shape, note, isChecked, isDangerous, items }, click) {
   const role = isChecked === undefined ? "menuitem" : "menuitemradio";
   return element(
@@ -98,11 +102,14 @@ function rowOf({ label, shape, note, isChecked, isDangerous, items }, click) {
   );
 }
 
+/** @type {(panel: HTMLElement) => HTMLElement[]} */
 function rowsOf(panel) {
-  return [...panel.querySelectorAll(".menu__item")];
+  return [.../** @type {NodeListOf<HTMLElement>} */ (panel.querySelectorAll(".menu__item"))];
 }
 
+/** @type {(event: KeyboardEvent, rows: HTMLElement[], at: number) => HTMLElement | undefined} */
 function targetOf({ key }, rows, at) {
+  /** @type {Record<string, number>} */
   const places = { ArrowDown: at + 1, ArrowUp: at - 1, Home: 0, End: rows.length - 1 };
   if (Object.hasOwn(places, key)) return rows.at(places[key] % rows.length);
   if (key.length !== 1) return undefined;
@@ -111,6 +118,7 @@ function targetOf({ key }, rows, at) {
 }
 
 // Below the button or above it, and never beyond the window.
+/** @type {(panel: HTMLElement, anchor: HTMLElement) => void} */
 function place(panel, anchor) {
   const at = anchor.getBoundingClientRect();
   const { width, height } = panel.getBoundingClientRect();
@@ -122,6 +130,7 @@ function place(panel, anchor) {
   panel.style.top = `${within(top, innerHeight - height)}px`;
 }
 
+/** @type {(value: number, end: number) => number} */
 function within(value, end) {
   return Math.max(AWAY_PX, Math.min(value, end - AWAY_PX));
 }

@@ -4,13 +4,17 @@ import { gettext } from "../gettext.js";
 import { setText } from "./element.js";
 import { openMenu } from "./menu.js";
 
+/** @import {MenuItem} from "./menu.js" */
+
 export class ModelChoice {
   #button;
   #models;
   #locked;
   #onLocked;
   #default;
+  /** @type {string | null | undefined} */
   #told; // the model of the thread as last told; undefined before
+  /** @type {string | undefined} */
   #chosen;
 
   /**
@@ -40,6 +44,7 @@ export class ModelChoice {
     return this.#button !== undefined;
   }
 
+  /** @param {string | undefined} model */
   choose(model) {
     this.#chosen = this.#models.some((each) => each.model === model) ? model : this.#default;
     this.#show();
@@ -50,7 +55,10 @@ export class ModelChoice {
     this.#told = undefined;
   }
 
-  /** What the user has chosen and not used yet stays, unless the thread tells another one. */
+  /**
+   * What the user has chosen and not used yet stays, unless the thread tells another one.
+   * @param {string | null} model
+   */
   tell(model) {
     if (model === this.#told) return;
     this.#told = model;
@@ -63,6 +71,7 @@ export class ModelChoice {
     openMenu({ anchor: this.#button, label: gettext("Model"), items: this.#items() });
   }
 
+  /** @returns {MenuItem[]} */
   #items() {
     const offered = this.#models.map(({ model, name }) => ({
       label: name,
@@ -83,7 +92,7 @@ export class ModelChoice {
     if (this.#button === undefined) return;
     const found = this.#models.find((each) => each.model === this.#chosen);
     const name = found?.name ?? gettext("Built-in assistant");
-    setText(this.#button.querySelector("[data-name]"), name);
+    setText(/** @type {Element} */ (this.#button.querySelector("[data-name]")), name);
     this.#button.setAttribute("aria-label", gettext("Model: %(name)s", { name }));
   }
 }

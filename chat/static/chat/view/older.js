@@ -3,9 +3,11 @@
 import { gettext } from "../gettext.js";
 import { element, setText } from "./element.js";
 
+/** @import {Thread} from "../thread.js" */
+
 /**
  * @param {() => void} onOlder asks for older messages
- * @returns {{node: HTMLElement, update: (thread: object, isWhole: boolean) => void}}
+ * @returns {{node: HTMLElement, update: (thread: Thread) => void}}
  */
 export function createOlder(onOlder) {
   const said = element("p", { role: "status" });
@@ -16,6 +18,7 @@ export function createOlder(onOlder) {
   );
   const node = element("div", { class: "older" }, said, more);
   let hasMore = false; // there were older ones than were shown at first
+  /** @type {string | null} */
   let shown = null;
   return {
     node,
@@ -31,6 +34,7 @@ export function createOlder(onOlder) {
   };
 }
 
+/** @type {(isMore: boolean, older: Thread["older"]) => string} */
 function wordsOf(isMore, older) {
   if (!isMore) return gettext("This is the beginning of the thread.");
   if (older === "loading") return gettext("Loading older messages…");

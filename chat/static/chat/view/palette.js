@@ -46,6 +46,7 @@ export function openPalette(commands) {
     shape: "palette",
     body: [field, list, none, status],
   });
+  /** @type {Command[]} */
   let shown = [];
   let active = 0;
   show();
@@ -62,6 +63,7 @@ export function openPalette(commands) {
     point(0);
   }
 
+  /** @type {(command: Command, index: number) => HTMLElement[]} */
   function rowsOf(command, index) {
     const row = element(
       "div",
@@ -83,14 +85,17 @@ export function openPalette(commands) {
     return [element("div", options, command.group), row];
   }
 
+  /** @param {Command} command */
   function choose(command) {
     dialog.close();
     command.run();
   }
 
+  /** @param {KeyboardEvent} event */
   function keydown(event) {
     if (event.isComposing) return;
     const count = shown.length;
+    /** @type {Record<string, number>} */
     const places = { ArrowDown: active + 1, ArrowUp: active - 1 + count };
     if (event.key === "Enter" && count > 0) choose(shown[active]);
     else if (Object.hasOwn(places, event.key) && count > 0) point(places[event.key] % count);
@@ -99,6 +104,7 @@ export function openPalette(commands) {
     event.preventDefault();
   }
 
+  /** @param {number} index */
   function point(index) {
     const rows = [...list.querySelectorAll("[role=option]")];
     rows[active]?.setAttribute("aria-selected", "false");

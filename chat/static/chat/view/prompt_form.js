@@ -7,12 +7,14 @@ import { countPoints } from "../text.js";
 import { button, buttonRow, openDialog } from "./dialog.js";
 import { element } from "./element.js";
 
+/** @import {Prompt} from "../commands.js" */
+
 /**
  * @param {object} options
- * @param {{prompt_id?: string, name: string, text: string}} options.prompt
+ * @param {Prompt} options.prompt
  * @param {number} options.limit of the text, in code points
  * @param {() => void} options.onCancel
- * @param {(prompt: object) => void} options.onKeep
+ * @param {(prompt: Prompt) => void} options.onKeep
  */
 export function promptForm({ prompt, limit, onCancel, onKeep }) {
   const name = element("input", {
@@ -25,6 +27,7 @@ export function promptForm({ prompt, limit, onCancel, onKeep }) {
     spellcheck: "false",
     dir: "auto",
   });
+  /** @type {HTMLTextAreaElement} */
   const text = element("textarea", {
     class: "input prompt__field",
     required: true,
@@ -46,6 +49,7 @@ export function promptForm({ prompt, limit, onCancel, onKeep }) {
     buttonRow(button(gettext("Cancel"), "", onCancel), submitButton(gettext("Keep prompt"))),
   );
 
+  /** @param {Event} event */
   function submit(event) {
     event.preventDefault();
     const value = text.value.trim();
@@ -81,7 +85,9 @@ export function fillPlaces({ name, text }, onFilled) {
     });
     return { place, field };
   });
+  /** @type {string | null} */
   let filled = null;
+  /** @type {HTMLFormElement} */
   const form = element(
     "form",
     {
@@ -103,6 +109,7 @@ export function fillPlaces({ name, text }, onFilled) {
   fields[0].field.focus();
 }
 
+/** @type {(label: string, field: HTMLElement, hint?: string) => HTMLElement} */
 function labelled(label, field, hint = "") {
   return element(
     "label",
@@ -113,6 +120,7 @@ function labelled(label, field, hint = "") {
   );
 }
 
+/** @type {(label: string) => HTMLButtonElement} */
 function submitButton(label) {
   return element("button", { type: "submit", class: "button button--primary" }, label);
 }

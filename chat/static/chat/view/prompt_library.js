@@ -9,11 +9,16 @@ import { element, setText } from "./element.js";
 import { promptForm } from "./prompt_form.js";
 
 /**
+ * @import {Prompt} from "../commands.js"
+ * @import {KeptPrompt, Prompts} from "../prompts.js"
+ */
+
+/**
  * @param {object} options
- * @param {import("../prompts.js").Prompts} options.prompts
+ * @param {Prompts} options.prompts
  * @param {string} options.written what stands in the composer, for a new prompt
  * @param {number} options.limit of a text, in code points
- * @param {(prompt: {name: string, text: string}) => void} options.onUse
+ * @param {(prompt: Prompt) => void} options.onUse
  */
 export function openLibrary({ prompts, written, limit, onUse }) {
   const said = element("p", { class: "field__error", role: "alert", hidden: true });
@@ -39,6 +44,7 @@ export function openLibrary({ prompts, written, limit, onUse }) {
     if (dialog.node.open) list.focus();
   }
 
+  /** @param {Prompt} prompt */
   function showForm(prompt) {
     tell("");
     const form = promptForm({ prompt, limit, onCancel: showList, onKeep: keep });
@@ -46,10 +52,12 @@ export function openLibrary({ prompts, written, limit, onUse }) {
     form.focus();
   }
 
+  /** @param {Prompt} prompt */
   async function keep(prompt) {
     if (await tried(() => prompts.keep(prompt))) showList();
   }
 
+  /** @param {KeptPrompt} prompt */
   async function remove(prompt) {
     const isMeant = await askDanger({
       title: gettext("Delete the prompt “%(name)s”?", { name: prompt.name }),
@@ -59,16 +67,19 @@ export function openLibrary({ prompts, written, limit, onUse }) {
     if (isMeant && (await tried(() => prompts.remove(prompt)))) showList();
   }
 
+  /** @param {Prompt} prompt */
   function use(prompt) {
     dialog.close();
     onUse(prompt);
   }
 
+  /** @param {string} words */
   function tell(words) {
     setText(said, words);
     said.hidden = words === "";
   }
 
+  /** @param {() => Promise<unknown>} work */
   async function tried(work) {
     tell("");
     content.inert = true;
@@ -85,6 +96,14 @@ export function openLibrary({ prompts, written, limit, onUse }) {
   }
 }
 
+/**
+ * @param {object} options
+ * @param {Prompts} options.prompts
+ * @param {(prompt: Prompt) => void} options.onUse
+ * @param {(prompt: Prompt) => void} options.onEdit
+ * @param {() => void} options.onNew
+ * @param {(prompt: KeptPrompt) => void} options.onRemove
+ */
 function createList({ prompts, onUse, onEdit, onNew, onRemove }) {
   const field = element("input", {
     class: "input",
@@ -106,7 +125,9 @@ function createList({ prompts, onUse, onEdit, onNew, onRemove }) {
     const shown = prompts.list.filter(({ name, text }) =>
       `${name}\n${text}`.toLowerCase().includes(sought),
     );
-    const kept = shown.map((each) => rowOf(each, { onUse, onEdit, onRemove }));
+    const kept = shown.map((each) =>
+      rowOf(each, { onUse, onEdit, onRemove: () => onRemove(each) }),
+    );
     const examples = EXAMPLES.map((each) => rowOf(each, { onUse, onEdit }));
     rows.replaceChildren(...(isEmpty ? examples : kept));
     field.hidden = isEmpty || !prompts.isRead;
@@ -121,12 +142,20 @@ function createList({ prompts, onUse, onEdit, onNew, onRemove }) {
   };
 }
 
+/** @type {(found: {isEmpty: boolean, isFound: boolean}) => string} */
 function noneWords({ isEmpty, isFound }) {
   if (isEmpty) return gettext("You keep no prompt yet. These are examples: use one, or keep it.");
   return isFound ? "" : gettext("No prompt fits.");
 }
 
 // An example has nothing to be removed: it is nobody's yet.
+/**
+ * @param {Prompt} prompt
+ * @param {object} actions
+ * @param {(prompt: Prompt) => void} actions.onUse
+ * @param {(prompt: Prompt) => void} actions.onEdit
+ * @param {() => void} [actions.onRemove]
+ */
 function rowOf(prompt, { onUse, onEdit, onRemove }) {
   const { name, text } = prompt;
   const use = element(
@@ -145,12 +174,14 @@ function rowOf(prompt, { onUse, onEdit, onRemove }) {
     name: gettext("Delete %(name)s", { name }),
     act: "remove",
     shape: "bin",
-    click: () => onRemove(prompt),
+    click: () => onRemove?.(),
   });
   return element("li", { class: "prompt" }, use, edit, ...(onRemove ? [remove] : []));
 }
 
+/** @type {(error: RequestFailed) => string} */
 function wordsOf(error) {
+  /** @type {Record<string, () => string>} */
   const words = {
     name_taken: () => gettext("You have a prompt of this name. Choose another one."),
     too_many_prompts: () => gettext("There is no room for another prompt. Delete one first."),

@@ -18,14 +18,22 @@ const CHANGED_MAX = 100;
 const KEPT_WHOLE = new Set(["link", "formula"]);
 
 /**
- * What is shown of an item: its `node`, which for code and tables is their frame.
- * @typedef {{item: import("../prose.js").Item, node: Node, children: View[], into: Element,
- *   isColoured?: boolean, grow?: (rows: object[][]) => void}} View
+ * @import {Token} from "../../vendor/markdown-it.js"
+ * @import {Item} from "../prose.js"
  */
 
 /**
- * @param {import("../prose.js").Item} item
- * @param {{isGrowing: boolean}} text
+ * What is shown of an item: its `node`, which for code and tables is their frame, and the element
+ * that its children are in.
+ * @typedef {{item: Item, node: ChildNode, children: View[], into?: Element,
+ *   isColoured?: boolean, grow?: (rows: Token[][]) => void}} View
+ * @typedef {View & {node: HTMLElement, into: HTMLElement}} ElementView
+ * @typedef {{isGrowing: boolean}} Growth whether the text still grows
+ */
+
+/**
+ * @param {Item} item
+ * @param {Growth} text
  * @returns {View}
  */
 export function viewOf(item, text) {
@@ -35,8 +43,8 @@ export function viewOf(item, text) {
 /**
  * The view of what a shown item has become; where it is another one, it takes that one's place.
  * @param {View} view
- * @param {import("../prose.js").Item} item
- * @param {{isGrowing: boolean}} text
+ * @param {Item} item
+ * @param {Growth} text
  * @returns {View}
  */
 export function changedView(view, item, text) {
@@ -49,31 +57,32 @@ export function changedView(view, item, text) {
   return next;
 }
 
+/** @type {Record<string, (item: Item, text: Growth) => View>} */
 const MAKERS = {
-  text: (item) => ({ item, node: document.createTextNode(item.text), children: [] }),
+  text: (item) => ({ item, node: document.createTextNode(item.text ?? ""), children: [] }),
   element: elementView,
   link(item, text) {
     const view = elementView(item, text);
-    finishLink(view.node);
+    finishLink(/** @type {HTMLAnchorElement} */ (view.node));
     return view;
   },
   formula(item) {
-    const node = element(item.tag, item.attributes, item.text);
+    const node = element(tagOf(item), item.attributes, item.text ?? "");
     typeset(node);
     return { item, node, children: [] };
   },
   code(item, text) {
     const { language } = item;
     const children = codeItems(item, text);
-    const name = language === "" ? {} : { class: `language-${language}` };
-    const view = elementView({ tag: "code", attributes: name, children }, text);
+    const attributes = language === "" ? undefined : { class: `language-${language}` };
+    const view = elementView({ kind: "element", tag: "code", attributes, children }, text);
     const node = frameCode(element("pre", { dir: "auto" }, view.node));
     return { ...view, item, node, isColoured: isColoured(children) };
   },
   table(item, text) {
     const view = elementView(item, text);
-    const table = view.node;
-    const held = { rows: item.rows, grow: () => {} };
+    const table = /** @type {HTMLTableElement} */ (view.node);
+    const held = { rows: item.rows ?? [], grow: () => {} };
     view.node = frameTable(table, held, (rows) => rowsOf(rows, text));
     view.grow = held.grow;
     return view;
@@ -81,8 +90,11 @@ const MAKERS = {
 };
 
 // Each answers whether the view shows the item now.
+/** @type {Record<string, (view: View, item: Item, text: Growth) => boolean>} */
 const CHANGES = {
-  text({ node, item: { text: before } }, { text }) {
+  text(view, { text = "" }) {
+    const { text: before = "" } = view.item;
+    const node = /** @type {Text} */ (view.node);
     if (text === before) return true;
     if (text.startsWith(before)) node.appendData(text.slice(before.length));
     else node.data = text;
@@ -99,25 +111,34 @@ const CHANGES = {
     return changeInto(view, items, text);
   },
   table(view, item, text) {
-    view.grow(item.rows);
+    view.grow?.(item.rows ?? []);
     return changeChildren(view, item, text);
   },
 };
 
+/** @type {(item: Item, text: Growth) => ElementView} */
 function elementView(item, text) {
   const { dir, ...attributes } = item.attributes ?? {};
-  const node = element(item.tag, attributes);
-  const children = item.children.map((child) => viewOf(child, text));
+  const node = element(tagOf(item), attributes);
+  const children = (item.children ?? []).map((child) => viewOf(child, text));
   node.append(...children.map((child) => child.node));
   if (dir !== undefined) node.dir = dir; // last: the browser looks for it at each child
   return { item, node, children, into: node };
 }
 
+// One of those in the tables of prose.js.
+/** @type {(item: Item) => keyof HTMLElementTagNameMap} */
+function tagOf({ tag }) {
+  return /** @type {keyof HTMLElementTagNameMap} */ (tag);
+}
+
+/** @type {(view: View, item: Item, text: Growth) => boolean} */
 function changeChildren(view, item, text) {
-  return changeInto(view, item.children, text);
+  return changeInto(view, item.children ?? [], text);
 }
 
 // What grows differs near its end: from the first item that is another one all are made anew.
+/** @type {(view: View, items: Item[], text: Growth) => boolean} */
 function changeInto(view, items, text) {
   const { children: before, into } = view;
   const differs = before.findIndex((each, at) => at >= items.length || !isKept(each.item, items[at]));
@@ -128,26 +149,30 @@ function changeInto(view, items, text) {
   const kept = before.slice(0, count).map((each, at) => changedView(each, items[at], text));
   const fresh = added.map((each) => viewOf(each, text));
   for (const { node } of gone) node.remove();
-  if (fresh.length > 0) into.append(...fresh.map(({ node }) => node));
+  if (fresh.length > 0) into?.append(...fresh.map(({ node }) => node));
   view.children = [...kept, ...fresh];
   return true;
 }
 
+/** @type {(before: Item, item: Item) => boolean} */
 function isKept(before, item) {
   return isSameElement(before, item) && (KEPT_WHOLE.has(item.kind) ? isSameItem(before, item) : true);
 }
 
-function codeItems({ source, language }, { isGrowing }) {
+/** @type {(item: Item, text: Growth) => Item[]} */
+function codeItems({ source = "", language = "" }, { isGrowing }) {
   const limit = isGrowing ? HIGHLIGHT_WHILE_GROWING_MAX_CHARS : HIGHLIGHT_MAX_CHARS;
   const html = source.length > limit ? null : colours(source, language);
   return html === null ? [{ kind: "text", text: source }] : colouredItems(html);
 }
 
+/** @type {(items: Item[]) => boolean} */
 function isColoured(items) {
   return items.some(({ kind }) => kind !== "text");
 }
 
 // Rows of a table that were not shown yet.
+/** @type {(rows: Token[][], text: Growth) => Node[]} */
 function rowsOf(rows, text) {
   return itemsOf(rows.flat()).map((row) => viewOf(row, text).node);
 }

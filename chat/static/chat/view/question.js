@@ -12,6 +12,18 @@ import { icon } from "./icons.js";
 import { markOf, waitWords } from "./waiting.js";
 import { timeWords } from "./words.js";
 
+/**
+ * @import {StoredFile} from "../frames.js"
+ * @import {Pending} from "../pending.js"
+ * @import {Run} from "../run.js"
+ * @import {UserItem} from "../timeline.js"
+ * @import {MessageActions} from "./conversation.js"
+ *
+ * A message of the user as it may be: stored in the log, or in the outbox.
+ * @typedef {Omit<Partial<Pending>, "status"> & {status: string, text: string,
+ *   files: StoredFile[], seq?: number, ts?: string}} Written
+ */
+
 // A pasted export would fill many screens: above either, a message is clipped until opened.
 const CLIPPED_ABOVE_LINES = 14;
 const CLIPPED_ABOVE_CHARS = 1_500;
@@ -19,6 +31,7 @@ const CLIPPED_ABOVE_CHARS = 1_500;
 /** One such message on the screen; its `node` stays the same as long as the message does. */
 export class Question {
   #actions;
+  /** @type {UserItem | null} */
   #item = null;
   #files = createFileList();
   #text = element("div", { class: "message__text", dir: "auto" });
@@ -27,7 +40,7 @@ export class Question {
   #words = element("span");
   #meta = element("p", { class: "message__meta" }, this.#mark, this.#words);
   #versions;
-  #copy = createCopy({ name: gettext("Copy question"), text: () => this.#item.message.text });
+  #copy = createCopy({ name: gettext("Copy question"), text: () => this.#message.text });
   #edit = iconButton({
     name: gettext("Edit question"),
     act: "edit",
@@ -38,12 +51,10 @@ export class Question {
     name: gettext("Answer again"),
     act: "again",
     shape: "again",
-    click: () => this.#actions.onAnswerAgain(this.#item.run.run_id),
+    click: () => this.#actions.onAnswerAgain(this.#run_id),
   });
-  #sendNow = textButton(gettext("Send now"), () => this.#actions.onSendNow());
-  #takeBack = textButton(gettext("Edit"), () =>
-    this.#actions.onEdit(this.#item.message.client_id),
-  );
+  #sendNow = textButton(gettext("Send now"), () => this.#actions.onSendNow(this.#run_id));
+  #takeBack = textButton(gettext("Edit"), () => this.#actions.onEdit(this.#client_id));
   #remove = textButton(gettext("Remove"), () => this.#drop());
   #refusal = element("div", { class: "alert alert--danger" });
   #editor;
@@ -52,20 +63,11 @@ export class Question {
   );
 
   /**
-   * @param {object} actions
-   * @param {(client_id: string) => void} actions.onRetry
-   * @param {(client_id: string) => void} actions.onEdit takes an unsent message back to be changed
-   * @param {(client_id: string) => void} actions.onDiscard takes an unsent message back for good
-   * @param {(run_id: string) => void} actions.onRemove
-   * @param {() => void} actions.onSendNow
-   * @param {(run_id: string) => void} actions.onAnswerAgain
-   * @param {(version: {message_id: string}) => void} actions.onSwitch
-   * @param {(edit: {message_id: string, text: string}) => void} actions.onWriteEdit
-   * @param {(message_id: string) => void} actions.onSaveEdit
-   * @param {(message_id: string) => void} actions.onDropEdit
-   * @param {number} actions.textLimit in code points
+   * @param {Omit<MessageActions, "onDecide" | "onOlder" | "onRate">} actions
+   * @param {HTMLElement} node the article that it fills
    */
-  constructor(actions) {
+  constructor(actions, node) {
+    this.node = node;
     this.#actions = actions;
     this.#versions = createVersions({
       noun: "question",
@@ -73,8 +75,8 @@ export class Question {
     });
     this.#editor = createEditor({
       limit: actions.textLimit,
-      onWrite: (text) => actions.onWriteEdit({ message_id: this.#item.message.message_id, text }),
-      onSave: () => actions.onSaveEdit(this.#item.message.message_id),
+      onWrite: (text) => actions.onWriteEdit({ message_id: this.#message_id, text }),
+      onSave: () => actions.onSaveEdit(this.#message_id),
       onCancel: () => this.#leave(),
     });
     this.foot = element(
@@ -83,16 +85,17 @@ export class Question {
       ...[this.#meta, this.#copy.said, this.#copy.button, this.#again, this.#edit],
       ...[this.#versions.node, this.#sendNow, this.#takeBack, this.#remove],
     );
-    this.node = element(
-      "article",
-      { class: "message message--user", "aria-label": gettext("You") },
+    node.append(
       ...[this.#files.node, this.#text, this.#more, this.#editor.node, this.foot, this.#refusal],
     );
   }
 
+  /** @param {UserItem} item */
   update(item) {
     if (isSame(item, this.#item)) return;
-    const { message, edit = null, position } = item;
+    const { edit = null, position } = item;
+    /** @type {Written} */
+    const message = item.message;
     const hadFocus = this.#isEditing && this.#editor.node.contains(document.activeElement);
     this.#item = item;
     const isEditing = edit !== null;
@@ -113,7 +116,26 @@ export class Question {
     return (this.#item?.edit ?? null) !== null;
   }
 
-  #showFoot({ message, run, versions, position, isBehind, isLast, isAnswered, isAsked }) {
+  /** @returns {Written} */
+  get #message() {
+    return this.#item?.message ?? { text: "", files: [], status: "" };
+  }
+
+  get #message_id() {
+    return this.#message.message_id ?? "";
+  }
+
+  get #client_id() {
+    return this.#message.client_id ?? "";
+  }
+
+  get #run_id() {
+    return this.#item?.run?.run_id ?? "";
+  }
+
+  /** @param {UserItem} item */
+  #showFoot({ run, versions, position, isBehind, isLast, isAnswered, isAsked }) {
+    const message = this.#message;
     const isInLog = message.seq !== undefined;
     const isWaiting = Boolean(isLast) && message.status === "stored";
     const until = message.until ?? null;
@@ -137,10 +159,11 @@ export class Question {
     this.#copy.button.hidden = isQueued || isOnlyHere;
     this.#takeBack.hidden = !isOnlyHere;
     this.#remove.hidden = !isQueued && !isOnlyHere;
-    this.#sendNow.hidden = position !== 1 || !isBehind;
+    this.#sendNow.hidden = !isQueued || !isBehind;
   }
 
   // The mark says it to the eye, the words beside it to everybody.
+  /** @param {string} shape */
   #showMark(shape) {
     if (this.#mark.dataset.shape === shape) return;
     this.#mark.dataset.shape = shape;
@@ -148,40 +171,43 @@ export class Question {
   }
 
   #drop() {
-    const { message, position, run } = this.#item;
-    if (position === undefined) this.#actions.onDiscard(message.client_id);
-    else this.#actions.onRemove(run.run_id);
+    if (this.#item?.position === undefined) this.#actions.onDiscard(this.#client_id);
+    else this.#actions.onRemove(this.#run_id);
   }
 
   #open() {
-    const { message_id, text } = this.#item.message;
-    this.#actions.onWriteEdit({ message_id, text });
+    if (this.#item === null) return;
+    const { text } = this.#message;
+    this.#actions.onWriteEdit({ message_id: this.#message_id, text });
     // Not with the next drawing: a keyboard on the screen comes only with the tap.
     this.update({ ...this.#item, edit: { text, status: "open", refusal: "" } });
     this.#editor.focus();
   }
 
   #leave() {
-    this.#actions.onDropEdit(this.#item.message.message_id);
+    if (this.#item === null) return;
+    this.#actions.onDropEdit(this.#message_id);
     this.update({ ...this.#item, edit: null });
   }
 
+  /** @param {boolean} isClipped */
   #clip(isClipped) {
     this.#text.dataset.clipped = String(isClipped);
     setText(this.#more, isClipped ? gettext("Show all") : gettext("Show less"));
     this.#more.setAttribute("aria-expanded", String(!isClipped));
   }
 
+  /** @param {string} value */
   #showText(value) {
     if (this.#text.textContent === value && value !== "") return;
     setText(this.#text, value);
     this.#clip(isLong(value));
   }
 
-  #showRefusal(message) {
-    this.#refusal.hidden = message.status !== "refused";
-    if (this.#refusal.hidden) return;
-    const { client_id, refusal } = message;
+  /** @param {Written} message */
+  #showRefusal({ status, client_id = "", refusal = null }) {
+    this.#refusal.hidden = status !== "refused";
+    if (refusal === null || this.#refusal.hidden) return;
     const actions = [
       textButton(gettext("Edit"), () => this.#actions.onEdit(client_id)),
       textButton(gettext("Remove"), () => this.#actions.onDiscard(client_id)),
@@ -189,15 +215,17 @@ export class Question {
     if (refusal.retryable) {
       actions.unshift(textButton(gettext("Retry"), () => this.#actions.onRetry(client_id)));
     }
-    this.#refusal.replaceChildren(icon("alert"), refusalBody(message.refusal, actions));
+    this.#refusal.replaceChildren(icon("alert"), refusalBody(refusal, actions));
   }
 }
 
+/** @type {(item: UserItem, shown: UserItem | null) => boolean} */
 function isSame(item, shown) {
   if (shown === null) return false;
   const { versions, run, ...rest } = item;
+  const names = /** @type {(keyof typeof rest)[]} */ (Object.keys(rest));
   return (
-    Object.keys(rest).every((name) => rest[name] === shown[name]) &&
+    names.every((name) => rest[name] === shown[name]) &&
     Object.keys(shown).length === Object.keys(item).length &&
     isSameRun(run, shown.run) &&
     JSON.stringify(versions) === JSON.stringify(shown.versions)
@@ -205,11 +233,14 @@ function isSame(item, shown) {
 }
 
 // An answer that grows changes nothing about its question.
+/** @type {(run: Run | null, shown: Run | null) => boolean} */
 function isSameRun(run, shown) {
   if (run === null || shown === null) return run === shown;
-  return run.run_id === shown.run_id && run.status === shown.status && isEmpty(run) === isEmpty(shown);
+  const isAsFull = isEmpty(run) === isEmpty(shown);
+  return run.run_id === shown.run_id && run.status === shown.status && isAsFull;
 }
 
+/** @type {(refusal: {code?: string, message: string}, actions: HTMLElement[]) => HTMLElement} */
 function refusalBody(refusal, actions) {
   return element(
     "div",
@@ -220,6 +251,7 @@ function refusalBody(refusal, actions) {
   );
 }
 
+/** @type {(text: string) => boolean} */
 function isLong(text) {
   return text.length > CLIPPED_ABOVE_CHARS || text.split("\n").length > CLIPPED_ABOVE_LINES;
 }

@@ -7,6 +7,8 @@ import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { focusMessage } from "./walk.js";
 
+/** @import {Thread} from "../thread.js" */
+
 /**
  * @param {object} options
  * @param {HTMLElement} options.line
@@ -15,13 +17,14 @@ import { focusMessage } from "./walk.js";
 export function createQueueLine({ line, region }) {
   const words = element("span", { role: "status" });
   const show = textButton(gettext("Show"), () => {
+    /** @type {HTMLElement | null} */
     const first = region.querySelector('article[data-waits="true"]');
     if (first !== null) focusMessage(first, "center");
   });
   line.append(icon("clock"), words, show);
   return {
     /**
-     * @param {object} thread
+     * @param {Thread} thread
      * @param {{status: string}} connection
      */
     update(thread, connection) {
@@ -32,7 +35,11 @@ export function createQueueLine({ line, region }) {
   };
 }
 
-/** What is said of what waits in a thread; "" where nothing does for longer than a moment. */
+/**
+ * What is said of what waits in a thread; "" where nothing does for longer than a moment.
+ * @param {Thread} thread
+ * @param {{status: string}} connection
+ */
 export function queueWords(thread, { status }) {
   const isBehind = activeRun(thread) !== null;
   const queued = Object.values(thread.runs).filter((run) => run.status === "queued").length;
@@ -44,10 +51,12 @@ export function queueWords(thread, { status }) {
   return parts.join(" · ");
 }
 
+/** @param {number} count */
 function queuedWords(count) {
   return ngettext("%(count)s message waits", "%(count)s messages wait", count, { count });
 }
 
+/** @param {number} count */
 function unsentWords(count) {
   return ngettext(
     "%(count)s message is not stored yet",

@@ -7,6 +7,14 @@ import { element, setText } from "./element.js";
 import { nameOf } from "./thread_row.js";
 import { timeWords } from "./words.js";
 
+/**
+ * @import {Found, ThreadsApi} from "../threads_api.js"
+ *
+ * @typedef {object} SearchActions
+ * @property {(result: {thread_id: string, message_id: string | null}) => void} onOpen
+ * @property {(isSearching: boolean) => void} onChange
+ */
+
 const WAIT_MS = 180; // after the last letter
 const PAGE_RESULTS = 20;
 const QUERY_MAX = 200;
@@ -19,21 +27,20 @@ export class SearchPanel {
   #actions;
   #list = element("ul", { class: "results", role: "listbox", id: "search-results" });
   #end = element("div", { class: "threads__end" });
+  /** @type {Found[]} */
   #results = [];
   #active = -1;
-  #asked = null; // {query, abort, next}
-  #timer = null;
+  /** @type {{abort: AbortController} | null} */
+  #asked = null;
+  #timer = 0;
 
   /**
    * @param {object} options
    * @param {HTMLInputElement} options.field a combobox
    * @param {HTMLElement} options.panel
    * @param {HTMLElement} options.status of role "status"
-   * @param {object} options.api
-   * @param {object} options.actions
-   * @param {(result: {thread_id: string, message_id: string | null}) => void}
-   *   options.actions.onOpen
-   * @param {(isSearching: boolean) => void} options.actions.onChange
+   * @param {ThreadsApi} options.api
+   * @param {SearchActions} options.actions
    */
   constructor({ field, panel, status, api, actions }) {
     this.#field = field;
@@ -71,6 +78,7 @@ export class SearchPanel {
     else this.#timer = setTimeout(() => this.#search(), WAIT_MS);
   }
 
+  /** @param {string | null} [cursor] */
   async #search(cursor = null) {
     const query = this.#field.value.trim();
     const asked = { abort: new AbortController() };
@@ -92,6 +100,10 @@ export class SearchPanel {
     this.#panel.setAttribute("aria-busy", "false");
   }
 
+  /**
+   * @param {Found[]} results
+   * @param {{next?: string | null, words?: string, failed?: string}} how
+   */
   #show(results, { next = null, words, failed }) {
     const isMore = this.#results.length > 0 && results.length > this.#results.length;
     const first = isMore ? this.#results.length : 0;
@@ -105,6 +117,7 @@ export class SearchPanel {
     const said = words ?? countOf(results.length, { query, isAll: next === null });
     setText(this.#status, said);
     const isTold = results.length === 0 || failed !== undefined;
+    /** @type {HTMLElement[]} */
     const notes = isTold && said !== "" ? [element("p", { class: "threads__note" }, said)] : [];
     const again = failed === undefined ? next : failed;
     if (again !== null) notes.push(this.#moreButton(again, failed !== undefined));
@@ -112,12 +125,14 @@ export class SearchPanel {
     this.#point(isMore ? this.#active : -1);
   }
 
+  /** @type {(cursor: string, isFailed: boolean) => HTMLElement} */
   #moreButton(cursor, isFailed) {
     const label = isFailed ? gettext("Try again") : gettext("Show more");
     const click = () => this.#search(cursor === "" ? null : cursor);
     return element("button", { type: "button", class: "button button--small", click }, label);
   }
 
+  /** @type {(result: Found, index: number) => HTMLElement} */
   #rowOf(result, index) {
     const title = element("span", { class: "result__title", dir: "auto" });
     title.append(...marked(nameOf(result), result.title ? (result.title_marks ?? []) : []));
@@ -140,9 +155,11 @@ export class SearchPanel {
     );
   }
 
+  /** @param {KeyboardEvent} event */
   #keydown(event) {
     if (event.isComposing) return;
     const count = this.#results.length;
+    /** @type {Record<string, number>} */
     const steps = { ArrowDown: this.#active + 1, ArrowUp: this.#active - 1 };
     if (Object.hasOwn(steps, event.key) && count > 0) {
       this.#point((Math.max(steps[event.key], -1) + count + 1) % (count + 1));
@@ -156,6 +173,7 @@ export class SearchPanel {
   }
 
   // One past the last is none, from which the arrows go on at the other end.
+  /** @param {number} index */
   #point(index) {
     const rows = [...this.#list.children];
     rows[this.#active]?.setAttribute("aria-selected", "false");
@@ -171,17 +189,20 @@ export class SearchPanel {
   }
 }
 
+/** @type {(text: string, marks: [number, number][]) => (Node | string)[]} */
 function marked(text, marks) {
   return piecesOf(text, marks).map((piece) =>
     piece.isMarked ? element("mark", {}, piece.text) : piece.text,
   );
 }
 
+/** @type {(role: string | null) => string} */
 function whoOf(role) {
   if (role === "user") return gettext("You");
   return role === "assistant" ? gettext("Assistant") : "";
 }
 
+/** @type {(count: number, of: {query: string, isAll: boolean}) => string} */
 function countOf(count, { query, isAll }) {
   if (query === "") return "";
   if (count === 0) return gettext("Nothing found for “%(query)s”.", { query });

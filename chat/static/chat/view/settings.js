@@ -5,9 +5,16 @@ import { button, buttonRow, openDialog } from "./dialog.js";
 import { element, setText } from "./element.js";
 
 /**
+ * @import {Notifications} from "../notifications.js"
+ * @import {Preferences} from "../preferences.js"
+ *
+ * @typedef {{name: string, title: string, choices: Record<string, string>, note?: string}} Setting
+ */
+
+/**
  * @param {object} options
- * @param {import("../preferences.js").Preferences} options.preferences
- * @param {import("../notifications.js").Notifications} options.notifications
+ * @param {Preferences} options.preferences
+ * @param {Notifications} options.notifications
  * @param {{label: string, url: string}[]} options.pages of the account
  */
 export function openSettings({ preferences, notifications, pages }) {
@@ -35,6 +42,7 @@ export function openSettings({ preferences, notifications, pages }) {
   show();
 }
 
+/** @returns {Setting[]} */
 function settings() {
   return [
     {
@@ -70,6 +78,9 @@ function settings() {
   ];
 }
 
+/**
+ * @type {(setting: Setting, preferences: Preferences) => {node: HTMLElement, update: () => void}}
+ */
 function createChoice({ name, title, choices, note }, preferences) {
   const { node, update } = createRadios({
     ...{ name, title, choices, note },
@@ -78,8 +89,10 @@ function createChoice({ name, title, choices, note }, preferences) {
   return { node, update: () => update(preferences.get(name)) };
 }
 
+/** @param {Notifications} notifications */
 function createNotices(notifications) {
   const note = element("p", { class: "settings__note", role: "status" });
+  /** @param {string} value */
   const choose = async (value) => {
     if (value === "on") await notifications.turnOn();
     else notifications.turnOff();
@@ -99,6 +112,7 @@ function createNotices(notifications) {
   return { node: radios.node, update: show };
 }
 
+/** @returns {Record<Notifications["standing"], string>} */
 function noticeWords() {
   const words = gettext(
     "While Netra is not on the screen: when a run of more than 10 seconds has ended, and when one waits for you.",
@@ -111,6 +125,7 @@ function noticeWords() {
   };
 }
 
+/** @param {Setting & {onChoose: (value: string) => void}} options */
 function createRadios({ name, title, choices, note, onChoose }) {
   const inputs = Object.keys(choices).map((value) =>
     element("input", {
@@ -131,6 +146,7 @@ function createRadios({ name, title, choices, note, onChoose }) {
   return {
     node,
     inputs,
+    /** @param {string} value */
     update(value) {
       for (const each of inputs) each.checked = each.value === value;
     },

@@ -11,15 +11,24 @@ import { createTabMark } from "./tab_mark.js";
 import { nameOf } from "./thread_row.js";
 import { nameWords } from "./words.js";
 
+/**
+ * @import {PageConfig} from "../frames.js"
+ * @import {ShownRow} from "../list.js"
+ * @import {Preferences} from "../preferences.js"
+ * @import {Sighting} from "../run_watch.js"
+ * @import {State, Store} from "../store.js"
+ * @import {Toasts} from "./toast.js"
+ */
+
 const OFFERED_KEY = "netra.notices_offered";
 
 /**
  * @param {object} options
- * @param {object} options.config of the page
- * @param {object} options.store
- * @param {import("../preferences.js").Preferences} options.preferences
+ * @param {PageConfig} options.config
+ * @param {Store} options.store
+ * @param {Preferences} options.preferences
  * @param {(thread_id: string) => void} options.go
- * @param {() => {show: Function}} options.toasts
+ * @param {() => Toasts} options.toasts
  */
 export function createSettingsPage({ config, store, preferences, go, toasts }) {
   const notifications = new Notifications({
@@ -31,7 +40,7 @@ export function createSettingsPage({ config, store, preferences, go, toasts }) {
   });
   const watch = new RunWatch();
   const mark = createTabMark({
-    sign: document.querySelector("link[rel=icon]"),
+    sign: /** @type {HTMLLinkElement} */ (document.querySelector("link[rel=icon]")),
     unreadSign: config.unread_icon_url,
   });
   const isSeen = () => document.visibilityState === "visible";
@@ -44,6 +53,7 @@ export function createSettingsPage({ config, store, preferences, go, toasts }) {
   }
 
   // The page is not drawn while it is hidden: what happens then is seen here.
+  /** @param {State} state */
   function update(state) {
     const rows = shownRows(state.list);
     // What is on the screen is being read.
@@ -52,13 +62,11 @@ export function createSettingsPage({ config, store, preferences, go, toasts }) {
     for (const sighting of watch.update(state, clock.now())) tell(sighting, rows);
   }
 
-  function tell({ kind, id, thread_id, tool_name }, rows) {
+  /** @type {(sighting: Sighting, rows: ShownRow[]) => void} */
+  function tell({ kind, id, thread_id, tool_name = "" }, rows) {
     if (isSeen()) return;
     missed ||= notifications.standing === "off" && kind === "ended";
-    const body =
-      kind === "ended"
-        ? gettext("The answer has ended.")
-        : gettext("It asks whether it may use %(name)s.", { name: nameWords(tool_name) });
+    const body = kind === "ended" ? gettext("The answer has ended.") : askWords(tool_name);
     notifications.show({
       ...{ id, title: nameOf(rowOf(rows, thread_id)), body },
       click() {
@@ -82,14 +90,24 @@ export function createSettingsPage({ config, store, preferences, go, toasts }) {
   window.addEventListener("storage", (event) => preferences.hear(event));
   document.addEventListener("visibilitychange", look);
   look();
-  store.subscribe(update);
+  // A longer text is no news here.
+  store.subscribe((state, { type }) => {
+    if (type !== "delta") update(state);
+  });
   return {
     open: () => openSettings({ preferences, notifications, pages: config.account_pages }),
   };
 }
 
+/** @type {(rows: ShownRow[], thread_id: string | null) => {title?: string}} */
 function rowOf(rows, thread_id) {
   return rows.find((row) => row.thread_id === thread_id) ?? {};
+}
+
+/** @param {string} tool_name empty where it is not known */
+function askWords(tool_name) {
+  if (tool_name === "") return gettext("It asks for your permission.");
+  return gettext("It asks whether it may use %(name)s.", { name: nameWords(tool_name) });
 }
 
 // Where a browser keeps nothing it is not offered at all.

@@ -7,10 +7,12 @@ import { button, buttonRow, openDialog } from "./dialog.js";
 import { element, setText } from "./element.js";
 import { timeWords } from "./words.js";
 
+/** @import {Share, ThreadsApi} from "../threads_api.js" */
+
 /**
  * @param {object} options
  * @param {{thread_id: string}} options.row
- * @param {object} options.api
+ * @param {ThreadsApi} options.api
  */
 export function openShare({ row: { thread_id }, api }) {
   const state = element("div", { class: "stack" }, element("p", {}, gettext("Loading…")));
@@ -18,6 +20,11 @@ export function openShare({ row: { thread_id }, api }) {
   const dialog = openDialog({ title: gettext("Share this thread"), body: [state, said] });
   tried(() => api.shareOf(thread_id), show);
 
+  /**
+   * @template Told
+   * @param {() => Promise<Told>} work
+   * @param {(told: Told) => void} then
+   */
   async function tried(work, then) {
     setText(said, "");
     state.inert = true;
@@ -31,9 +38,12 @@ export function openShare({ row: { thread_id }, api }) {
     }
   }
 
+  /** @param {Share | null} share */
   function show(share) {
     state.replaceChildren(...(share === null ? nothingShared() : shared(share)));
-    if (dialog.node.open) state.querySelector("input, .button--primary")?.focus();
+    /** @type {HTMLElement | null} */
+    const first = state.querySelector("input, .button--primary");
+    if (dialog.node.open) first?.focus();
   }
 
   function nothingShared() {
@@ -48,14 +58,16 @@ export function openShare({ row: { thread_id }, api }) {
     ];
   }
 
+  /** @param {Share} share */
   function shared({ url, messages, created_at }) {
     const link = new URL(url, location.origin).href;
+    /** @type {HTMLInputElement} */
     const field = element("input", {
       class: "input",
       readonly: true,
       dir: "ltr",
       "aria-label": gettext("Link"),
-      focus: (event) => event.target.select(),
+      focus: () => field.select(),
     });
     field.value = link;
     const time = timeWords(created_at);

@@ -11,6 +11,21 @@ import { ThreadList } from "./thread_list.js";
 import { folderItemsOf, threadItems } from "./thread_menu.js";
 import { nameOf } from "./thread_row.js";
 
+/**
+ * @import {Folder, PageConfig} from "../frames.js"
+ * @import {ShownRow} from "../list.js"
+ * @import {Listing} from "../listing.js"
+ * @import {Section} from "../sections.js"
+ * @import {State, Store} from "../store.js"
+ * @import {ThreadsApi} from "../threads_api.js"
+ * @import {ThreadActions} from "./thread_actions.js"
+ *
+ * @typedef {{list: HTMLElement, results: HTMLElement, status: HTMLElement, field: HTMLInputElement,
+ *   place: HTMLElement, title: HTMLElement, note: HTMLElement, back: HTMLElement,
+ *   archived: HTMLElement, deleted: HTMLElement, newFolder: HTMLElement, menu: HTMLElement}} Parts
+ * @typedef {Partial<Pick<State, "list" | "current">> & {part?: string, day?: string}} Shown
+ */
+
 export class Sidebar {
   #store;
   #listing;
@@ -20,17 +35,17 @@ export class Sidebar {
   #search;
   #binDays;
   #part = "active";
+  /** @type {Shown} */
   #shown = {};
 
   /**
    * @param {object} options
-   * @param {Record<string, HTMLElement>} options.parts list, results, status, field, place, title,
-   *   back, archived, deleted, newFolder, menu
-   * @param {object} options.store
-   * @param {object} options.listing
-   * @param {object} options.api
-   * @param {object} options.actions see thread_actions.js
-   * @param {{user: {user_id: string}, limits: {bin_days?: number}}} options.config
+   * @param {Parts} options.parts
+   * @param {Store} options.store
+   * @param {Listing} options.listing
+   * @param {ThreadsApi} options.api
+   * @param {ThreadActions} options.actions
+   * @param {Pick<PageConfig, "user" | "limits">} options.config
    * @param {(thread_id: string, message_id?: string | null) => void} options.go
    */
   constructor({ parts, store, listing, api, actions, config, go }) {
@@ -63,6 +78,7 @@ export class Sidebar {
     this.#listen();
   }
 
+  /** @param {State} state */
   update(state) {
     const { list, current } = state;
     const { list: before, current: was, part, day } = this.#shown;
@@ -79,11 +95,15 @@ export class Sidebar {
     this.#parts.menu.hidden = row === undefined || Boolean(row.deleted);
   }
 
-  /** Shows the list, the archive ("archived") or the bin ("deleted"). */
+  /**
+   * Shows the list, the archive ("archived") or the bin ("deleted").
+   * @param {string} part
+   */
   open(part) {
     this.#part = part;
     this.#search.clear();
     this.#listing.open(part);
+    /** @type {Record<string, string>} */
     const titles = {
       archived: gettext("Archived threads"),
       deleted: gettext("Recently deleted"),
@@ -104,6 +124,7 @@ export class Sidebar {
     this.update(this.#store.state);
   }
 
+  /** @type {(rows: ShownRow[], folders: Folder[]) => Section[]} */
   #sectionsOf(rows, folders) {
     if (this.#part === "active") {
       const language = document.documentElement.lang || "en";
@@ -115,6 +136,7 @@ export class Sidebar {
   }
 
   #emptyWords() {
+    /** @type {Record<string, string>} */
     const words = {
       active: gettext("Your threads will be listed here."),
       archived: gettext("Nothing is archived. Archived threads leave the list; search finds them."),
@@ -129,12 +151,14 @@ export class Sidebar {
     return gettext("What you delete stays here for %(days)s days, then it is gone.", { days });
   }
 
+  /** @param {boolean} isSearching */
   #showSearch(isSearching) {
     this.#parts.results.hidden = !isSearching;
     this.#parts.list.hidden = isSearching;
     this.#parts.place.hidden = isSearching || this.#part === "active";
   }
 
+  /** @type {(row: ShownRow, anchor: HTMLElement) => void} */
   #openMenu(row, anchor) {
     const { folders } = this.#store.state.list;
     const onRename = () => this.#rename(row);
@@ -145,11 +169,13 @@ export class Sidebar {
     });
   }
 
+  /** @param {ShownRow} row */
   async #rename(row) {
     const title = await this.#list.rename(row.thread_id);
     if (title !== null) await this.#actions.rename(row, title);
   }
 
+  /** @type {(folder: Folder, anchor: HTMLElement) => void} */
   #openFolderMenu(folder, anchor) {
     const { name } = folder;
     openMenu({

@@ -6,7 +6,17 @@ import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 import { numberWords } from "./words.js";
 
+/**
+ * @import {Final} from "../backoff.js"
+ * @import {Entitlements} from "../frames.js"
+ * @import {Status} from "../socket.js"
+ * @import {State} from "../store.js"
+ *
+ * @typedef {{key: string, tone: string, message: string, action?: string}} BannerNews
+ */
+
 const TOO_MANY_CONNECTIONS = 4529;
+/** @type {Record<string, string>} */
 const TONES = {
   connecting: "warning",
   connected: "warning",
@@ -15,6 +25,7 @@ const TONES = {
   offline: "danger",
 };
 
+/** @type {Record<string, () => string>} */
 const WORDS = {
   connecting: () => gettext("connecting"),
   connected: () => gettext("connected"),
@@ -35,9 +46,11 @@ export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss 
   const dot = element("span", { class: "dot" });
   const word = element("span", {}, status.textContent.trim());
   status.replaceChildren(dot, word);
+  /** @type {string | null | undefined} */
   let shown = null;
 
   return {
+    /** @type {(connection: Status, state: Pick<State, "notice" | "entitlements">) => void} */
     update(connection, { notice, entitlements }) {
       setText(word, WORDS[connection.status]());
       status.title = connection.note;
@@ -50,6 +63,7 @@ export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss 
       banner.replaceChildren();
       if (news === null) return;
       banner.className = `alert alert--${news.tone} banner`;
+      /** @type {Record<string, () => HTMLElement>} */
       const actions = { "sign-in": signIn, reconnect, reload, dismiss };
       banner.append(
         icon("alert"),
@@ -81,6 +95,11 @@ export function createStatus({ status, banner, loginUrl, onReconnect, onDismiss 
   }
 }
 
+/**
+ * @param {Status} connection
+ * @param {Pick<State, "notice" | "entitlements">} state
+ * @returns {BannerNews | null}
+ */
 function newsOf({ status, note, final }, { notice, entitlements }) {
   if (final) {
     const message = finalWords(final, entitlements);
@@ -100,25 +119,31 @@ function newsOf({ status, note, final }, { notice, entitlements }) {
 }
 
 // Whoever never got in knows their plan only from what the server says.
+/** @type {(final: Final, entitlements: Entitlements | null) => string} */
 function finalWords({ code, message, reason }, entitlements) {
   if (code !== TOO_MANY_CONNECTIONS) return message;
   const allowed = entitlements?.limits?.concurrent_connections;
-  const plan = Number.isFinite(allowed)
-    ? ngettext(
-        "Your plan allows %(count)s connection at once.",
-        "Your plan allows %(count)s connections at once.",
-        allowed,
-        { count: numberWords(allowed) },
-      )
-    : sentence(reason);
+  const plan = typeof allowed === "number" ? allowedWords(allowed) : sentence(reason);
   return `${message} ${plan} ${gettext("Close another window, then try again here.")}`;
 }
 
+/** @type {(allowed: number) => string} */
+function allowedWords(allowed) {
+  return ngettext(
+    "Your plan allows %(count)s connection at once.",
+    "Your plan allows %(count)s connections at once.",
+    allowed,
+    { count: numberWords(allowed) },
+  );
+}
+
+/** @type {(words: string) => string} */
 function sentence(words) {
   if (words === "") return "";
   return `${words.charAt(0).toUpperCase()}${words.slice(1)}.`;
 }
 
+/** @type {(label: string, click: () => void) => HTMLElement} */
 function button(label, click) {
   return element("button", { type: "button", class: "button button--small", click }, label);
 }

@@ -9,6 +9,7 @@ export function createTabMark({ sign, unreadSign }) {
   const calmSign = sign.href;
   let shown = "";
   return {
+    /** @type {(title: string, unread: number) => void} */
     update(title, unread) {
       const words = `${unread > 0 ? `(${unread}) ` : ""}${title} · Netra`;
       if (words === shown) return;

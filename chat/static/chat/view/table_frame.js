@@ -8,11 +8,13 @@ import { numberWords } from "./words.js";
 
 const ROWS_MORE = 500;
 
+/** @import {Token} from "../../vendor/markdown-it.js" */
+
 /**
  * Puts a table into its frame.
  * @param {HTMLTableElement} table with its first rows
- * @param {object} held its rows, as in tables.js; `grow` is set
- * @param {(rows: object[][]) => HTMLElement[]} render makes elements of rows
+ * @param {{rows: Token[][], grow: (rows: Token[][]) => void}} held all its rows; `grow` is set
+ * @param {(rows: Token[][]) => Node[]} render makes elements of rows
  * @returns {HTMLElement} the frame
  */
 export function frameTable(table, held, render) {
@@ -43,6 +45,7 @@ export function frameTable(table, held, render) {
   return element("div", { class: "table" }, frame, foot);
 }
 
+/** @param {(from: number, count: number) => number} addRows */
 function createRest(addRows) {
   let shown = ROWS_SHOWN_MAX;
   let all = 0;
@@ -54,6 +57,7 @@ function createRest(addRows) {
     tell(all);
   }
 
+  /** @param {number} total */
   function tell(total) {
     all = total;
     const counts = { shown: numberWords(shown), total: numberWords(total) };

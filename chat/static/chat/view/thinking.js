@@ -9,7 +9,9 @@ import { durationWords } from "./words.js";
 const SHOWN_MAX_CHARS = 100_000;
 const SAID_FROM_MS = 1_000;
 
-/** @returns {{node: HTMLElement, update: (run: object, isThinking: boolean) => void}} */
+/** @import {Run} from "../run.js" */
+
+/** @returns {{node: HTMLElement, update: (run: Run, isThinking: boolean) => void}} */
 export function createThinking() {
   const label = element("span", {}, gettext("Thinking…"));
   const text = element("p", { class: "thinking__text", dir: "auto" });
@@ -40,11 +42,13 @@ export function createThinking() {
   };
 }
 
+/** @type {(run: Run) => string} */
 function thoughtWords({ thought_ms }) {
-  if (!(thought_ms >= SAID_FROM_MS)) return gettext("Thought");
+  if (thought_ms === null || !(thought_ms >= SAID_FROM_MS)) return gettext("Thought");
   return gettext("Thought for %(time)s", { time: durationWords(thought_ms) });
 }
 
+/** @type {(text: string) => string} */
 function ending(text) {
   return text.length <= SHOWN_MAX_CHARS ? text : `… ${text.slice(-SHOWN_MAX_CHARS)}`;
 }

@@ -6,6 +6,14 @@ import { askDanger, askName } from "./dialog.js";
 import { openShare } from "./share_dialog.js";
 import { nameOf } from "./thread_row.js";
 
+/**
+ * @import {Changes} from "../changes.js"
+ * @import {Folder, Row} from "../frames.js"
+ * @import {Store} from "../store.js"
+ * @import {ThreadsApi} from "../threads_api.js"
+ * @import {Toasts} from "./toast.js"
+ */
+
 const TITLE_MAX = 200; // characters, the server's limits
 const FOLDER_NAME_MAX = 60;
 
@@ -18,10 +26,10 @@ export class ThreadActions {
 
   /**
    * @param {object} options
-   * @param {object} options.store
-   * @param {object} options.api
-   * @param {object} options.changes
-   * @param {object} options.toasts
+   * @param {Store} options.store
+   * @param {ThreadsApi} options.api
+   * @param {Changes} options.changes
+   * @param {Toasts} options.toasts
    * @param {(thread_id: string | null) => void} options.go
    */
   constructor({ store, api, changes, toasts, go }) {
@@ -32,10 +40,12 @@ export class ThreadActions {
     this.#go = go;
   }
 
+  /** @type {(row: Row, title: string) => Promise<boolean>} */
   rename({ thread_id }, title) {
     return this.#changes.ask(thread_id, { title });
   }
 
+  /** @param {Row} row */
   async renameByDialog(row) {
     const asked = { label: gettext("Title"), value: row.title, limit: TITLE_MAX };
     const title = await askName({
@@ -46,19 +56,23 @@ export class ThreadActions {
     if (title !== null && title !== row.title) await this.rename(row, title);
   }
 
+  /** @type {(row: Row, pinned: boolean) => Promise<boolean>} */
   pin({ thread_id }, pinned) {
     return this.#changes.ask(thread_id, { pinned });
   }
 
+  /** @type {(row: Row, folder_id: string | null) => Promise<boolean>} */
   move({ thread_id }, folder_id) {
     return this.#changes.ask(thread_id, { folder_id });
   }
 
+  /** @param {Row} row */
   async moveToNew(row) {
     const folder = await this.newFolder();
     if (folder !== null) await this.move(row, folder.folder_id);
   }
 
+  /** @type {(row: Row, archived: boolean) => Promise<boolean>} */
   archive(row, archived) {
     const { thread_id } = row;
     const words = archived ? gettext("Archived.") : gettext("Back in the list.");
@@ -66,7 +80,10 @@ export class ThreadActions {
     return this.#changes.ask(thread_id, { archived });
   }
 
-  /** Takes effect at once; the toast takes it back. */
+  /**
+   * Takes effect at once; the toast takes it back.
+   * @param {Row} row
+   */
   remove(row) {
     const { thread_id } = row;
     const isShown = this.#store.state.current === thread_id;
@@ -78,10 +95,12 @@ export class ThreadActions {
     return this.#changes.ask(thread_id, { deleted: true });
   }
 
+  /** @param {Row} row */
   restore({ thread_id }) {
     return this.#changes.ask(thread_id, { deleted: false });
   }
 
+  /** @param {Row} row */
   async removeForever(row) {
     const isMeant = await askDanger({
       title: gettext("Delete “%(name)s” for ever?", { name: nameOf(row) }),
@@ -91,11 +110,16 @@ export class ThreadActions {
     if (isMeant) await this.#changes.ask(row.thread_id, { gone: true });
   }
 
+  /** @param {Row} row */
   share(row) {
     openShare({ row, api: this.#api });
   }
 
-  /** Gives the browser a file of the thread; `form` is "markdown" or "json". */
+  /**
+   * Gives the browser a file of the thread; `form` is "markdown" or "json".
+   * @param {string} thread_id
+   * @param {"markdown" | "json"} form
+   */
   save(thread_id, form) {
     return this.#tried(async () => {
       const ending = form === "json" ? "json" : "md";
@@ -124,6 +148,7 @@ export class ThreadActions {
     });
   }
 
+  /** @param {Folder} folder */
   async renameFolder(folder) {
     const name = await askName({
       title: gettext("Rename this folder"),
@@ -139,6 +164,7 @@ export class ThreadActions {
     });
   }
 
+  /** @param {Folder} folder */
   async removeFolder({ folder_id, name }) {
     const isMeant = await askDanger({
       title: gettext("Delete the folder “%(name)s”?", { name }),
@@ -153,16 +179,23 @@ export class ThreadActions {
   }
 
   // The answer may come before the frame or after it: the newer of two with one id stands.
+  /** @param {(folders: Folder[]) => Folder[]} change */
   #tellFolders(change) {
     const { folders } = this.#store.state.list;
     const known = new Map(change(folders).map((each) => [each.folder_id, each]));
     this.#store.dispatch({ type: "folders", folders: [...known.values()] });
   }
 
+  /** @type {(text: string, run: () => void) => void} */
   #offer(text, run) {
     this.#toasts.show({ text, action: { label: gettext("Undo"), run } });
   }
 
+  /**
+   * @template Told
+   * @param {() => Promise<Told>} work
+   * @returns {Promise<Told | null>} null where it was refused
+   */
   async #tried(work) {
     try {
       return await work();

@@ -3,12 +3,18 @@
 import { gettext } from "../gettext.js";
 
 /**
- * @param {object} row of the list
- * @param {object} options
- * @param {{folder_id: string, name: string}[]} options.folders
- * @param {object} options.actions see thread_actions.js
- * @param {() => void} options.onRename
- * @returns {import("./menu.js").MenuItem[]}
+ * @import {Folder} from "../frames.js"
+ * @import {ShownRow} from "../list.js"
+ * @import {MenuItem} from "./menu.js"
+ * @import {ThreadActions} from "./thread_actions.js"
+ *
+ * @typedef {{folders: Folder[], actions: ThreadActions}} Means
+ */
+
+/**
+ * @param {ShownRow} row
+ * @param {Means & {onRename: () => void}} options
+ * @returns {MenuItem[]}
  */
 export function threadItems(row, { folders, actions, onRename }) {
   const { thread_id } = row;
@@ -33,6 +39,7 @@ export function threadItems(row, { folders, actions, onRename }) {
   ];
 }
 
+/** @type {(row: ShownRow, means: Means) => MenuItem[]} */
 function placeItems(row, { folders, actions }) {
   return [
     {
@@ -48,7 +55,9 @@ function placeItems(row, { folders, actions }) {
   ];
 }
 
+/** @type {(row: ShownRow, means: Means) => MenuItem[]} */
 function folderItems(row, { folders, actions }) {
+  /** @type {(folder_id: string | null, label: string) => MenuItem} */
   const choice = (folder_id, label) => ({
     label,
     isChecked: (row.folder_id ?? null) === folder_id,
@@ -61,7 +70,12 @@ function folderItems(row, { folders, actions }) {
   ];
 }
 
-/** What can be done with a folder. */
+/**
+ * What can be done with a folder.
+ * @param {Folder} folder
+ * @param {ThreadActions} actions
+ * @returns {MenuItem[]}
+ */
 export function folderItemsOf(folder, actions) {
   return [
     { label: gettext("Rename"), shape: "pencil", run: () => actions.renameFolder(folder) },

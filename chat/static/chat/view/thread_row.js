@@ -4,20 +4,29 @@ import { gettext } from "../gettext.js";
 import { element, setText } from "./element.js";
 import { icon } from "./icons.js";
 
+/** @import {ShownRow} from "../list.js" */
+
 const TITLE_MAX = 200; // characters, the server's limit
 
-/** What a thread is called where it has no title yet. */
+/**
+ * What a thread is called where it has no title yet.
+ * @param {{title?: string}} row
+ */
 export function nameOf(row) {
   return row.title || gettext("New thread");
 }
 
-/** The address of a thread; null is the one that does not exist yet. */
+/**
+ * The address of a thread; null is the one that does not exist yet.
+ * @param {string | null} thread_id
+ */
 export function pathOf(thread_id) {
   return thread_id === null ? "/chat/" : `/chat/${encodeURIComponent(thread_id)}/`;
 }
 
 export class ThreadRow {
   #row;
+  /** @type {ShownRow | null} */
   #shown = null; // as it was drawn last
   #isCurrent = false;
   #actions;
@@ -25,23 +34,26 @@ export class ThreadRow {
   #unread = element("span", { class: "visually-hidden" });
   #pending = element("span", { class: "visually-hidden" });
   #running = element("span", { class: "dot dot--active", role: "img" });
+  #waiting = element("span", { class: "thread__waiting", role: "img" }, icon("alert"));
   #link;
   #more;
 
   /**
-   * @param {object} row
+   * @param {ShownRow} row
    * @param {object} actions
    * @param {(thread_id: string) => void} actions.onOpen
-   * @param {(row: object, anchor: HTMLElement, view: ThreadRow) => void} actions.onMenu
+   * @param {(row: ShownRow, anchor: HTMLElement, view: ThreadRow) => void} actions.onMenu
    */
   constructor(row, actions) {
     this.#row = row;
     this.#actions = actions;
     this.#running.setAttribute("aria-label", gettext("Running"));
+    this.#waiting.setAttribute("aria-label", gettext("Waits for your decision"));
+    this.#waiting.title = gettext("Waits for your decision");
     this.#link = element(
       "a",
       { class: "list-item", href: pathOf(row.thread_id), click: (event) => this.#open(event) },
-      ...[this.#unread, this.#text, this.#pending, this.#running],
+      ...[this.#unread, this.#text, this.#pending, this.#running, this.#waiting],
     );
     this.#more = element(
       "button",
@@ -58,6 +70,7 @@ export class ThreadRow {
     const openMenu = () => this.#openMenu();
 
     // The context-menu key and a long press; the mouse keeps the browser's own menu for links.
+    /** @param {PointerEvent} event */
     function contextmenu(event) {
       if (event.button === 2 && event.pointerType !== "touch") return;
       event.preventDefault();
@@ -65,6 +78,7 @@ export class ThreadRow {
     }
   }
 
+  /** @type {(row: ShownRow, how: {isCurrent: boolean}) => void} */
   update(row, { isCurrent }) {
     if (row === this.#shown && isCurrent === this.#isCurrent) return; // one of a thousand
     this.#shown = row;
@@ -76,7 +90,8 @@ export class ThreadRow {
     if (this.#link.title !== name) this.#link.title = name;
     setText(this.#unread, isUnread ? gettext("Unread:") : "");
     setText(this.#pending, row.isPending ? gettext("not saved yet") : "");
-    this.#running.hidden = !row.running;
+    this.#running.hidden = !row.running || Boolean(row.waiting);
+    this.#waiting.hidden = !row.running || !row.waiting;
     this.node.classList.toggle("thread--unread", isUnread);
     this.node.classList.toggle("thread--pending", Boolean(row.isPending));
     const label = gettext("Actions for %(name)s", { name });
@@ -91,7 +106,10 @@ export class ThreadRow {
     this.#link.focus();
   }
 
-  /** Lets the title be written in its place; resolves with the new one, null where it stays. */
+  /**
+   * Lets the title be written in its place; resolves with the new one, null where it stays.
+   * @returns {Promise<string | null>}
+   */
   rename() {
     return new Promise((resolve) => {
       const label = gettext("Title of the thread");
@@ -111,6 +129,7 @@ export class ThreadRow {
       });
       let isOver = false;
 
+      /** @type {(isKept: boolean) => void} */
       const end = (isKept) => {
         if (isOver) return;
         isOver = true;
@@ -126,6 +145,7 @@ export class ThreadRow {
     });
   }
 
+  /** @param {MouseEvent} event */
   #open(event) {
     if (event.metaKey || event.ctrlKey || event.shiftKey || event.button !== 0) return;
     event.preventDefault();

@@ -7,20 +7,25 @@ import { icon } from "./icons.js";
 const SHOWN_MS = 10_000;
 const TOASTS_MAX = 3;
 
+/**
+ * @typedef {object} Toast
+ * @property {string} text
+ * @property {"calm" | "danger"} [tone]
+ * @property {{label: string, run: () => void}} [action]
+ *
+ * @typedef {ReturnType<typeof createToasts>} Toasts
+ */
+
 /** @param {HTMLElement} region whose additions are read aloud */
 export function createToasts(region) {
+  /** @type {{action: Toast["action"], end: () => void}[]} */
   const toasts = [];
 
-  /**
-   * @param {object} toast
-   * @param {string} toast.text
-   * @param {"calm" | "danger"} [toast.tone]
-   * @param {{label: string, run: () => void}} [toast.action]
-   */
+  /** @param {Toast} toast */
   function show({ text, tone = "calm", action }) {
     const toast = { action, end };
     const timer = createTimer(SHOWN_MS, end);
-    toast.node = element(
+    const node = element(
       "div",
       {
         class: `toast toast--${tone}`,
@@ -48,27 +53,28 @@ export function createToasts(region) {
       ),
     );
 
+    /** @param {FocusEvent | PointerEvent} event */
     function goOn({ relatedTarget }) {
-      const isHeld = toast.node.contains(relatedTarget ?? document.activeElement);
-      if (!isHeld && !toast.node.matches(":hover")) timer.go();
+      const next = /** @type {Node | null} */ (relatedTarget) ?? document.activeElement;
+      if (!node.contains(next) && !node.matches(":hover")) timer.go();
     }
 
     function run() {
       end();
-      action.run();
+      action?.run();
     }
 
     function end() {
       timer.pause();
       if (toasts.includes(toast)) toasts.splice(toasts.indexOf(toast), 1);
-      const hadFocus = toast.node.contains(document.activeElement);
-      toast.node.remove();
+      const hadFocus = node.contains(document.activeElement);
+      node.remove();
       if (hadFocus) document.getElementById("message")?.focus();
     }
 
     toasts.push(toast);
     if (toasts.length > TOASTS_MAX) toasts[0].end();
-    region.append(toast.node);
+    region.append(node);
     timer.go();
     return end;
   }
@@ -80,20 +86,23 @@ export function createToasts(region) {
       const toast = toasts.findLast((each) => each.action !== undefined);
       if (toast === undefined) return false;
       toast.end();
-      toast.action.run();
+      toast.action?.run();
       return true;
     },
   };
 }
 
+/** @type {(label: string, click: () => void) => HTMLButtonElement} */
 function actionButton(label, click) {
   return element("button", { type: "button", class: "button button--small", click }, label);
 }
 
 // Stops while it is paused, and goes on with what was left.
+/** @type {(ms: number, over: () => void) => {go: () => void, pause: () => void}} */
 function createTimer(ms, over) {
   let left = ms;
   let began = 0;
+  /** @type {number | null} */
   let timer = null;
   return {
     go() {

@@ -7,6 +7,12 @@ import { icon } from "./icons.js";
 import { valueView } from "./value.js";
 import { durationWords, nameWords } from "./words.js";
 
+/**
+ * @import {Json} from "../frames.js"
+ * @import {Call} from "../run.js"
+ */
+
+/** @type {Record<string, {word: string, tone: string}>} */
 const STATUS = {
   approved: { word: gettext("Approved"), tone: "accent" },
   running: { word: gettext("Running"), tone: "accent" },
@@ -15,6 +21,7 @@ const STATUS = {
   stopped: { word: gettext("Stopped"), tone: "warning" },
   denied: { word: gettext("Denied"), tone: "warning" },
 };
+/** @type {Record<string, string>} */
 const DECISIONS = {
   approve: gettext("You allowed this"),
   deny: gettext("You did not allow this"),
@@ -22,7 +29,7 @@ const DECISIONS = {
   stopped: gettext("Stopped before you decided"),
 };
 
-/** @returns {{node: HTMLElement, update: (call: object) => void}} */
+/** @returns {{node: HTMLElement, update: (call: Call) => void}} */
 export function createToolCard() {
   const name = element("bdi", { class: "tool-card__name" });
   const note = element("bdi", { class: "tool-card__note" });
@@ -41,6 +48,7 @@ export function createToolCard() {
   );
   const body = element("div", { class: "tool-card__body" });
   const node = element("details", { class: "tool-card" }, head, body);
+  /** @type {Call | null} */
   let shown = null;
 
   // The body is built when it is first looked at: most cards stay closed.
@@ -68,18 +76,21 @@ export function createToolCard() {
   };
 }
 
+/** @type {(call: Call) => string} */
 function decisionWords({ decision, edited }) {
-  const words = DECISIONS[decision] ?? "";
+  const words = DECISIONS[decision ?? ""] ?? "";
   return edited ? gettext("%(decision)s, with changes", { decision: words }) : words;
 }
 
+/** @type {(call: Call) => string} */
 function noteOf(call) {
   if (call.status === "running") return call.progress;
   if (call.status === "denied") return "";
   if (call.status === "error" && call.error) return call.error.message ?? "";
-  return Number.isFinite(call.elapsed_ms) ? durationWords(call.elapsed_ms) : "";
+  return typeof call.elapsed_ms === "number" ? durationWords(call.elapsed_ms) : "";
 }
 
+/** @param {Call} call */
 function sections(call) {
   const parts = [];
   if (call.progress && call.status === "running") parts.push(section(gettext("Progress"), call.progress));
@@ -89,13 +100,14 @@ function sections(call) {
   if (call.error) parts.push(section(gettext("Error"), call.error.message ?? call.error));
   const result = withoutFigures(call.result);
   if (result !== null && result !== undefined) parts.push(section(gettext("Result"), result));
-  if (Number.isFinite(call.elapsed_ms)) {
+  if (typeof call.elapsed_ms === "number") {
     parts.push(section(gettext("Duration"), durationWords(call.elapsed_ms)));
   }
   if (parts.length === 0) parts.push(element("p", { class: "text-soft" }, gettext("Nothing to show yet.")));
   return parts;
 }
 
+/** @type {(label: string, value: Json) => HTMLElement} */
 function section(label, value) {
   return element("div", {}, element("p", { class: "tool-card__label" }, label), valueView(value));
 }

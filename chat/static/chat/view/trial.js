@@ -8,13 +8,16 @@ const DAY_MS = 86_400_000;
 const SAID_FOR_MS = 7 * DAY_MS;
 const TIERS = ["free", "early", "mid", "enterprise"];
 
+/** @import {Entitlements} from "../frames.js" */
+
 /**
- * @param {object | null} entitlements as the server sends them
+ * @param {Entitlements | null} entitlements
  * @param {number} now in ms since 1970
  * @returns {string} empty while there is nothing to say
  */
 export function trialWords(entitlements, now) {
-  const { tier, ends_at } = entitlements?.trial ?? {};
+  if (!entitlements?.trial) return "";
+  const { tier, ends_at } = entitlements.trial;
   if (!ends_at) return "";
   // Whoever goes on with the plan loses nothing.
   if (TIERS.indexOf(entitlements.base_tier) >= TIERS.indexOf(tier)) return "";
@@ -28,8 +31,9 @@ export function trialWords(entitlements, now) {
 
 /** @param {HTMLElement} line with a link in it */
 export function createTrialLine(line) {
-  const link = line.querySelector("a");
+  const link = /** @type {Element} */ (line.querySelector("a"));
   return {
+    /** @param {{entitlements: Entitlements | null}} state */
     update({ entitlements }) {
       const words = trialWords(entitlements, Date.now());
       setText(link, words);

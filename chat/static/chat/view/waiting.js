@@ -6,12 +6,12 @@ import { ordinalWords } from "./words.js";
 
 /**
  * @typedef {object} Wait
- * @property {object} message
- * @property {object | null} run
+ * @property {{status: string, until?: number | null}} message
+ * @property {import("../run.js").Run | null} run
  * @property {number} [position] in the line of its thread
  * @property {boolean} [isBehind] an answer that is being written
  * @property {boolean} isWaiting stored, and nothing has begun behind it
- * @property {boolean} isAnswered
+ * @property {boolean} [isAnswered]
  */
 
 /** @param {Wait} wait */
@@ -37,6 +37,7 @@ export function markOf({ message, run, position, isWaiting, isAnswered }) {
   return position === undefined ? "" : "clock";
 }
 
+/** @type {(wait: Pick<Wait, "run" | "isAnswered">) => boolean} */
 function isTakenOff({ run, isAnswered }) {
   return run !== null && isEmpty(run) && !isAnswered;
 }

@@ -12,15 +12,23 @@ export function walkMessages(region, step, onEnd) {
   else if (step > 0) onEnd();
 }
 
-/** @param {"start" | "center"} block where in the region it comes to stand */
+/**
+ * @param {HTMLElement} message
+ * @param {"start" | "center"} block where in the region it comes to stand
+ */
 export function focusMessage(message, block) {
   message.tabIndex = -1;
   message.focus({ preventScroll: true });
   message.scrollIntoView({ block });
 }
 
+/**
+ * @param {HTMLElement[]} messages
+ * @param {{region: HTMLElement, step: number}} where
+ */
 function nextOf(messages, { region, step }) {
-  const at = messages.indexOf(document.activeElement?.closest("article"));
+  const focused = document.activeElement?.closest("article") ?? null;
+  const at = messages.findIndex((each) => each === focused);
   if (at >= 0) return messages[at + step];
   if (step < 0) return messages.at(-1);
   const { top } = region.getBoundingClientRect();

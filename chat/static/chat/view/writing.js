@@ -3,21 +3,28 @@
 import { Prompts } from "../prompts.js";
 import { RequestFailed } from "../threads_api.js";
 import { CommandMenu } from "./command_menu.js";
+import { byId } from "./page.js";
 import { fillPlaces } from "./prompt_form.js";
 import { openLibrary } from "./prompt_library.js";
 
-const byId = (id) => document.getElementById(id);
+/**
+ * @import {Offer, Prompt} from "../commands.js"
+ * @import {PageConfig} from "../frames.js"
+ * @import {ThreadsApi} from "../threads_api.js"
+ * @import {Composer} from "./composer.js"
+ * @import {Does} from "./threads_page.js"
+ */
 
 /**
  * @param {object} options
- * @param {object} options.config of the page
- * @param {import("../threads_api.js").ThreadsApi} options.api
- * @param {object} options.composer
- * @param {Record<string, Function>} options.does what the page does, by the names of the commands
+ * @param {PageConfig} options.config
+ * @param {ThreadsApi} options.api
+ * @param {Composer} options.composer
+ * @param {Does} options.does what the page does, by the names of the commands
  * @param {() => {isRunning: boolean, isStored: boolean}} options.situation
  */
 export function createWriting({ config, api, composer, does, situation }) {
-  const field = byId("message");
+  const field = /** @type {HTMLTextAreaElement} */ (byId("message"));
   const prompts = new Prompts({ api });
   const menu = new CommandMenu({
     field,
@@ -30,9 +37,10 @@ export function createWriting({ config, api, composer, does, situation }) {
     onPick: pick,
     onOpen: load,
   });
+  /** @type {Record<string, (...unused: any[]) => unknown>} */
   const acts = {
     ...does,
-    model: () => composer.openModels(),
+    model: () => composer.openModels?.(),
     prompts: open,
     demo() {
       composer.write("/demo");
@@ -46,10 +54,12 @@ export function createWriting({ config, api, composer, does, situation }) {
     openLibrary({ prompts, written: field.value, limit, onUse: use });
   }
 
+  /** @param {Prompt} prompt */
   function use(prompt) {
     fillPlaces(prompt, (text) => composer.insert(text));
   }
 
+  /** @param {Offer} offer */
   function pick({ name, prompt }) {
     composer.write("");
     if (prompt === undefined) acts[name]();
@@ -64,7 +74,7 @@ export function createWriting({ config, api, composer, does, situation }) {
       return;
     }
     composer.write("/");
-    menu.refresh();
+    menu.open();
   }
 
   // Another window may have changed them.
