@@ -351,7 +351,7 @@ def test_the_doors_of_a_network_are_limited(
     client: Client, providers: Providers, settings: Settings, name: str
 ) -> None:
     settings.ACCOUNTS_LIMITS = {**settings.ACCOUNTS_LIMITS, "provider": (2, 60)}
-    begin_within_a_minute(20)
+    begin_within_a_minute(5)
     come_by(client, name)
     for refused in (client.post(DOORS[name]), client.get(f"{DOORS[name]}callback/")):
         assert refused.status_code == 429

@@ -170,7 +170,7 @@ async def test_a_renewed_place_lasts_and_a_lost_one_closes_its_connection(
 async def test_a_minute_s_messages_are_counted_once_each_and_the_next_is_told_when(
     user: User, session_key: str
 ) -> None:
-    begin_within_a_minute(20)
+    begin_within_a_minute(8)
     async with web_process():
         socket = await opened(session_key)
         for number in range(30):

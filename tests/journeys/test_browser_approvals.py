@@ -105,6 +105,7 @@ async def test_what_is_denied_is_not_done_and_the_answer_goes_on(
     await tab.expect_end()
 
 
+@pytest.mark.chaos
 async def test_what_nobody_decides_is_denied_in_time(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:
@@ -127,6 +128,7 @@ async def test_stop_ends_what_waits_and_the_next_message_is_answered(
     await expect(tab.answers.last).to_contain_text("42")
 
 
+@pytest.mark.chaos
 async def test_a_decision_without_a_server_is_kept_and_sent_when_there_is_one(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:
@@ -142,7 +144,9 @@ async def test_a_decision_without_a_server_is_kept_and_sent_when_there_is_one(
     tab.forgive(NO_SERVER)
 
 
-@pytest.mark.parametrize("reloads", [False, True], ids=["live", "reloaded"])
+@pytest.mark.parametrize(
+    "reloads", [pytest.param(False, marks=pytest.mark.chaos), True], ids=["live", "reloaded"]
+)
 async def test_messages_wait_for_their_turn_are_taken_back_or_sent_now(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]], reloads: bool
 ) -> None:

@@ -110,6 +110,7 @@ async def test_a_slash_offers_commands_and_prompts_which_are_filled_and_never_se
     await expect(dialog.get_by_role("alert")).to_contain_text("You have a prompt of this name")
     tab.forgive(re.compile("409"))
     await press("Escape")
+    await expect(dialog).to_have_count(0)
     await expect(tab.message).to_be_focused()
 
     await tab.page.keyboard.type("/per")

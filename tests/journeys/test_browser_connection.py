@@ -5,6 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
+import pytest
 from playwright.async_api import expect
 
 from billing.selectors import entitlements_of
@@ -109,6 +110,7 @@ async def expect_comes_in(visits: Visits) -> None:
     raise AssertionError("no place became free")
 
 
+@pytest.mark.chaos
 async def test_typing_is_seen_in_the_other_window_for_a_while(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:

@@ -4,6 +4,7 @@ import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
 from playwright.async_api import expect
 
 from chat.database import in_database
@@ -136,6 +137,7 @@ async def test_of_two_tabs_one_sends_and_the_other_takes_over_when_it_is_closed(
     assert await texts_of(person) == ["What is 2 * 3?", "What is 2 * 4?"]
 
 
+@pytest.mark.chaos
 async def test_a_limit_is_counted_down_at_its_message_in_both_tabs(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:

@@ -98,6 +98,7 @@ async def test_a_question_is_answered(shared: Servers, visitor: Person) -> None:
     assert [message.text for message in thread.messages] == texts == [QUESTION, text]
 
 
+@pytest.mark.chaos
 async def test_a_killed_web_process_costs_nothing_that_was_said(
     shared: Servers, visitor: Person, tmp_path: Path
 ) -> None:

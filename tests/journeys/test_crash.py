@@ -23,7 +23,7 @@ from tests.journeys.conftest import empty_database, new_person
 from tests.journeys.crashes import Scene, Story
 from tests.journeys.transcript import assert_brackets, assert_text_is_whole
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.chaos]
 
 # It goes on within 10 s where nothing else runs: a limit for hangs, on a machine that does much.
 HANGS_AFTER_S = 45.0

@@ -265,10 +265,10 @@ function reloadWhenReady({ connection }) {
   wasReady = isReady;
 }
 
-// What the server writes may take its time; what somebody does is answered with the next frame.
+// Text that grows may take its time; steps of a run are short, and whoever does something waits.
 /** @type {(state: State, action: Action) => void} */
 function drawWhatChanged(_state, { type }) {
-  if (type === "delta" || type === "events") drawing.soon();
+  if (type === "delta") drawing.soon();
   else drawing.next();
 }
 

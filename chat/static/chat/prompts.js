@@ -7,6 +7,7 @@ export class Prompts {
   /** @type {KeptPrompt[]} */
   #list = [];
   #isRead = false;
+  #changes = 0; // an answer that was asked for before one of them is too old
 
   /** @param {{api: import("./threads_api.js").ThreadsApi}} doors */
   constructor({ api }) {
@@ -25,8 +26,15 @@ export class Prompts {
 
   /** Reads them again; throws RequestFailed, and then what was known stays. */
   async load() {
-    const { prompts } = await this.#api.prompts();
-    this.#list = prompts;
+    /** @type {number} */
+    let before;
+    /** @type {{prompts: KeptPrompt[]}} */
+    let answer;
+    do {
+      before = this.#changes;
+      answer = await this.#api.prompts();
+    } while (before !== this.#changes);
+    this.#list = answer.prompts;
     this.#isRead = true;
   }
 
@@ -36,6 +44,7 @@ export class Prompts {
     const kept = isNew
       ? await this.#api.makePrompt(prompt)
       : await this.#api.changePrompt(prompt_id, prompt);
+    this.#changes++;
     const others = this.#list.filter((each) => each.prompt_id !== kept.prompt_id);
     this.#list = [...others, kept].sort((a, b) => a.name.localeCompare(b.name));
   }
@@ -48,6 +57,7 @@ export class Prompts {
       const { status } = /** @type {import("./threads_api.js").RequestFailed} */ (error);
       if (status !== 404) throw error; // another window was faster
     }
+    this.#changes++;
     this.#list = this.#list.filter((each) => each.prompt_id !== prompt_id);
   }
 }
