@@ -17,7 +17,6 @@ from chat.database import in_database
 SIZES: Final = (50, 200)
 WANTED: Final = {
     (50, "plain"): 6.0,
-    (50, "core"): 10.0,
     (50, "raw"): 0.6,
     (200, "socketio"): 1.0,
 }
@@ -28,7 +27,6 @@ async def rows() -> list[Row]:
         machine.server_apart() as core,
         servers.web("netra", core=core) as netra,
         servers.web("plain", core=core) as plain,
-        servers.web("core", core=core) as by_core,
         servers.web("raw", core=core) as raw,
         websockets_limit.server(core=core) as limit,
         socket_io.server(core=core) as other,
@@ -38,7 +36,7 @@ async def rows() -> list[Row]:
             async with AsyncExitStack() as leaving:
                 sides = [
                     await leaving.enter_async_context(_side(server, size))
-                    for server in (netra, plain, by_core, raw, limit, other)
+                    for server in (netra, plain, raw, limit, other)
                 ]
                 turns = [[await throughput(side) for side in sides] for _ in range(REPEATS)]
             ours, *theirs = (list(repeats) for repeats in zip(*turns, strict=True))
@@ -64,9 +62,7 @@ async def _side(server: Server, size: int) -> AsyncIterator[Side]:
 
 
 def _source(kind: Kind | Peer) -> Source:
-    if kind == "plain" or kind == "core":
-        return plain_source(kind)
-    return raw_source(kind)
+    return plain_source(kind) if kind == "plain" else raw_source(kind)
 
 
 def _rows(size: int, ours: list[Throughput], theirs: dict[str, list[Throughput]]) -> list[Row]:

@@ -16,7 +16,8 @@ from tests.journeys.browser import BROWSER_JOURNEY, Visits
 from tests.journeys.conftest import Person, Site, servers_of_a_module
 from tests.journeys.test_browser_access import PHONE, violations
 
-pytestmark = BROWSER_JOURNEY
+# Its pages without a browser are among billing's tests; the shop needs servers of its own.
+pytestmark = [*BROWSER_JOURNEY, pytest.mark.chaos]
 
 
 @pytest.fixture(scope="module")
