@@ -68,8 +68,8 @@ def processes_for(paths: Sequence[str]) -> int:
     if not folders or env.raw("REDIS_URL") is not None:
         return 0
     cores = os.cpu_count() or 1
-    # More than there are cores: journeys wait for timers as often as for the machine.
-    return min(cores + 2, PROCESSES_MAX) if cores > 1 else 0
+    # One more than there are cores: journeys wait for timers as often as for the machine.
+    return min(cores + 1, PROCESSES_MAX) if cores > 1 else 0
 
 
 @pytest.hookimpl(trylast=True)
