@@ -70,7 +70,8 @@ def test_a_count_that_goes_back_or_ahead_moves_nothing() -> None:
 
 @given(
     steps=st.lists(
-        st.tuples(st.integers(0, 200_000), st.floats(0, 5), st.none() | st.integers(0, 5_000_000)),
+        # No frame is empty.
+        st.tuples(st.integers(1, 200_000), st.floats(0, 5), st.none() | st.integers(0, 5_000_000)),
         max_size=100,
     )
 )
