@@ -82,6 +82,17 @@ async def test_what_is_written_outlives_its_tab_and_no_window_takes_it_from_anot
     assert await texts_of(person) == ["What is 6 * 7?", "What is 2 + 3?"]
 
 
+async def expect_name_taken(tab: Tab, name: str) -> None:
+    """In the open library: no second prompt of a name."""
+    dialog = tab.page.get_by_role("dialog")
+    await tab.button("New prompt").click()
+    await dialog.get_by_label("Name").fill(name)
+    await dialog.get_by_label("Text").fill("x")
+    await tab.button("Keep prompt").click()
+    await expect(dialog.get_by_role("alert")).to_contain_text("You have a prompt of this name")
+    tab.forgive(re.compile("409"))
+
+
 async def test_a_slash_offers_commands_and_prompts_which_are_filled_and_never_sent(
     visits: Visits, newcomer: Newcomer
 ) -> None:
@@ -103,12 +114,7 @@ async def test_a_slash_offers_commands_and_prompts_which_are_filled_and_never_se
     await tab.button("Keep percent").click()
     await expect_fit(tab)
     await tab.button("Keep prompt").click()
-    await tab.button("New prompt").click()
-    await dialog.get_by_label("Name").fill("Percent")
-    await dialog.get_by_label("Text").fill("x")
-    await tab.button("Keep prompt").click()
-    await expect(dialog.get_by_role("alert")).to_contain_text("You have a prompt of this name")
-    tab.forgive(re.compile("409"))
+    await expect_name_taken(tab, "Percent")
     await press("Escape")
     await expect(dialog).to_have_count(0)
     await expect(tab.message).to_be_focused()
