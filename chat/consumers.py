@@ -54,6 +54,7 @@ from chat.protocol.frames import (
 )
 from netra.ids import ConnectionID, UserID
 from netra.tally import TALLY
+from netra.text_frames import write_now_of
 
 logger = structlog.get_logger(__name__)
 
@@ -87,6 +88,7 @@ class ChatConsumer(AsyncConsumer):
             write=self._write,
             on_stuck=self._on_stuck,
             on_pause=self._put_heads,
+            write_now=write_now_of(scope),
         )
         self.hub = hub.current()
         # The key of its place among the user's connections, while it may hold one.

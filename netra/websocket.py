@@ -8,6 +8,7 @@ from websockets.frames import CloseCode, Frame
 
 from netra.gate import Gate
 from netra.inbox import Inbox
+from netra.text_frames import EXTENSION, TextFrames
 
 CLOSED_WITHIN_S: Final = 5.0
 # Collected for one write; beyond it `writable` must brake the sender.
@@ -34,21 +35,27 @@ class ChatProtocol(WebSocketsSansIOProtocol):
 
     async def send(self, message: Mapping[str, Any]) -> None:
         text = message.get("text")
-        open_ = self.handshake_complete and not (self.close_sent or self.disconnected)
-        if text is None or not open_:
-            self._write_collected()
-            await super().send(message)  # type: ignore[arg-type]
-            if message["type"] == "websocket.accept" and self.handshake_complete:
-                # Kept by the parser as long as the socket is open, and read by nobody.
-                self.request.headers.clear()
-                self.response.headers.clear()
-            return
-        if not self.writable.is_set():
+        while text is not None and self._is_open:
+            if self.write_text(text):
+                return
             await self.writable.wait()
-        if self.disconnected or self.close_sent:
-            await super().send(message)  # type: ignore[arg-type]  # it knows what to raise
-            return
-        self._collect(text.encode())
+        self._write_collected()
+        await super().send(message)  # type: ignore[arg-type]  # or it knows what to raise
+        if message["type"] == "websocket.accept" and self.handshake_complete:
+            # Kept by the parser as long as the socket is open, and read by nobody.
+            self.request.headers.clear()
+            self.response.headers.clear()
+
+    def write_text(self, text: str) -> bool:
+        """Put a text on its way; False where the socket is not open or its client too slow."""
+        if not self._is_open or not self.writable.is_set():
+            return False
+        self._collect(_FRAMES.of(text))
+        return True
+
+    @property
+    def _is_open(self) -> bool:
+        return self.handshake_complete and not (self.close_sent or self.disconnected)
 
     def data_received(self, data: bytes) -> None:
         # What the client sends may be answered at once, with a pong or a close.
@@ -87,6 +94,9 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         super().shutdown()
 
     async def run_asgi(self) -> None:
+        extensions = self.scope["extensions"]
+        assert extensions is not None, "uvicorn has some"
+        extensions[EXTENSION] = {"write": self.write_text}
         await super().run_asgi()
         # A mere close would wait for ever for the buffer of a client that reads nothing.
         self.loop.call_later(CLOSED_WITHIN_S, self.transport.abort)
@@ -96,11 +106,11 @@ class ChatProtocol(WebSocketsSansIOProtocol):
         self.conn.fail(code, reason)
         self.handle_parser_exception()
 
-    def _collect(self, payload: bytes) -> None:
+    def _collect(self, frame: bytes) -> None:
         if not self._collected:
             self.loop.call_soon(self._write_collected)
-        self._collected += (_text_header(len(payload)), payload)
-        self._collected_bytes += len(payload)
+        self._collected.append(frame)
+        self._collected_bytes += len(frame)
         if self._collected_bytes > COLLECTED_BYTES_MAX:
             self._write_collected()
 
@@ -113,10 +123,4 @@ class ChatProtocol(WebSocketsSansIOProtocol):
             self.transport.write(b"".join(collected))
 
 
-def _text_header(length: int) -> bytes:
-    """The head of a whole, unmasked text frame (RFC 6455, 5.2)."""
-    if length < 126:
-        return bytes((0x81, length))
-    if length < 65536:
-        return b"\x81\x7e" + length.to_bytes(2, "big")
-    return b"\x81\x7f" + length.to_bytes(8, "big")
+_FRAMES: Final = TextFrames()

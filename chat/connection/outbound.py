@@ -9,6 +9,7 @@ from chat.connection.message_queue import MessagePriority, MessageQueue, QueuedM
 from chat.connection.queued_message import KEPT
 from netra.ids import ConnectionID
 from netra.tally import TALLY
+from netra.text_frames import WriteNow, never
 
 FRAMES_MAX: Final = 1000
 # Room kept for errors and control, so that none of them ever evicts a sequenced frame.
@@ -26,7 +27,10 @@ PAUSE_MAX_S: Final = 30.0
 
 
 class Outbound:
-    """Frames for one socket; `put` never waits, one task a burst writes.
+    """Frames for one socket; `put` never waits.
+
+    With nothing ahead of it a frame goes to the socket at once, by `write_now`, which says False
+    where the socket would have to wait; then frames queue up, and one task a burst writes them.
 
     What threads say goes through `put_thread`, which heeds what the client has confirmed;
     answers and control do not, or a client that is behind could not be told so.
@@ -44,6 +48,7 @@ class Outbound:
         "_room",
         "_task",
         "_write",
+        "_write_now",
         "_written",
         "chars",
     )
@@ -55,6 +60,7 @@ class Outbound:
         write: Callable[[str], Awaitable[None]],
         on_stuck: Callable[[], None],
         on_pause: Callable[[], None],
+        write_now: WriteNow = never,
     ) -> None:
         self._queue: MessageQueue[str] = MessageQueue(
             connection_id=connection_id,
@@ -64,6 +70,7 @@ class Outbound:
         )
         self._queue.set_processor(self._process)
         self._write = write
+        self._write_now = write_now
         self._on_stuck = on_stuck
         # Called when a client that confirms has fallen behind: a frame may wake it.
         self._on_pause = on_pause
@@ -79,26 +86,16 @@ class Outbound:
         self.chars = 0
 
     def put(self, frame: str, priority: MessagePriority = MessagePriority.HIGH) -> bool:
-        """Keep a frame for writing; False when the socket has fallen too far behind."""
-        if priority is MessagePriority.CRITICAL:
-            if self._frames >= FRAMES_MAX + CRITICAL_FRAMES_MAX:
-                self._on_stuck()
-                return False
-        elif self.chars > CHARS_MAX or self._frames >= FRAMES_MAX:
+        """Write or keep a frame; False when the socket has fallen too far behind."""
+        if self._frames == 0 and self._write_now(frame):
+            TALLY.frames_sent += 1
+        elif not self._keep(frame, priority):
             return False
-        kept = self._queue.enqueue_nowait(frame, priority=priority, message_id=FRAME_ID)
-        # Not its truth: that would be a call for each delivery.
-        if kept is not KEPT:
-            return False
-        self._frames += 1
-        self.chars += len(frame)
         self._flow.wrote(_utf8_bytes(frame), self._loop.time())
-        if self._task is None:
-            self._task = self._loop.create_task(self._write_all())
         return True
 
     def put_thread(self, frame: str) -> bool:
-        """Keep a frame of a thread; False when it must come from the log later."""
+        """Write or keep a frame of a thread; False when it must come from the log later."""
         if self._pause is not None:
             return False
         if self._flow.may_write(self._loop.time()):
@@ -135,6 +132,7 @@ class Outbound:
             await asyncio.wait({self._task})
 
     async def close(self) -> None:
+        self._write_now = never
         for timer in (self._deadline, self._pause):
             if timer is not None:
                 timer.cancel()
@@ -143,6 +141,23 @@ class Outbound:
         if self._task is not None:
             self._task.cancel()
         self._make_room()
+
+    def _keep(self, frame: str, priority: MessagePriority) -> bool:
+        if priority is MessagePriority.CRITICAL:
+            if self._frames >= FRAMES_MAX + CRITICAL_FRAMES_MAX:
+                self._on_stuck()
+                return False
+        elif self.chars > CHARS_MAX or self._frames >= FRAMES_MAX:
+            return False
+        kept = self._queue.enqueue_nowait(frame, priority=priority, message_id=FRAME_ID)
+        # Not its truth: that would be a call for each delivery.
+        if kept is not KEPT:
+            return False
+        self._frames += 1
+        self.chars += len(frame)
+        if self._task is None:
+            self._task = self._loop.create_task(self._write_all())
+        return True
 
     async def _write_all(self) -> None:
         # One timer a burst, not a timeout a frame: that would cost more than the write.

@@ -71,7 +71,8 @@ class Subscription:
             return
         if ring.first == self.last + 1 and self.subscriber.outbound.put_thread(ring.frame):
             self.last = ring.last
-            trace.sent(ring.thread_id, ring.messages, self.subscriber.connection_id)
+            if ring.messages:
+                trace.sent(ring.thread_id, ring.messages, self.subscriber.connection_id)
             return
         self.fall_back()
 

@@ -1,12 +1,14 @@
 """What waits for one socket: its order, its bounds, and a client that is gone."""
 
+import asyncio
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from chat.connection.message_queue import MessagePriority
 from chat.connection.outbound import CHARS_MAX, FRAMES_MAX, Outbound
 from netra.ids import ConnectionID
-
-pytestmark = pytest.mark.asyncio
 
 
 class Wire:
@@ -38,6 +40,7 @@ class Wire:
         )
 
 
+@pytest.mark.asyncio
 async def test_frames_are_written_in_order_and_errors_first() -> None:
     wire = Wire()
     outbound = wire.outbound()
@@ -50,6 +53,7 @@ async def test_frames_are_written_in_order_and_errors_first() -> None:
 
 
 @pytest.mark.parametrize("error", [ConnectionResetError(), RuntimeError("after the close")])
+@pytest.mark.asyncio
 async def test_frames_to_a_client_that_is_gone_are_tried_once_and_not_logged(
     error: OSError | RuntimeError, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -62,6 +66,7 @@ async def test_frames_to_a_client_that_is_gone_are_tried_once_and_not_logged(
     assert caplog.records == []
 
 
+@pytest.mark.asyncio
 async def test_a_socket_too_far_behind_takes_no_more_until_it_has_written() -> None:
     outbound = Wire().outbound()
     for _ in range(FRAMES_MAX):
@@ -74,6 +79,7 @@ async def test_a_socket_too_far_behind_takes_no_more_until_it_has_written() -> N
     await outbound.close()
 
 
+@pytest.mark.asyncio
 async def test_a_socket_that_takes_not_even_errors_is_stuck() -> None:
     wire = Wire()
     outbound = wire.outbound()
@@ -81,3 +87,59 @@ async def test_a_socket_that_takes_not_even_errors_is_stuck() -> None:
         assert not wire.stuck
     assert wire.stuck
     await outbound.close()
+
+
+class Gated(Wire):
+    """A socket that takes frames at once, one after the other, or not."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate = asyncio.Event()
+
+    def write_now(self, frame: str) -> bool:
+        if self.gate.is_set():
+            self.tried.append(frame)
+        return self.gate.is_set()
+
+    async def write(self, frame: str) -> None:
+        await self.gate.wait()
+        await super().write(frame)
+
+    def outbound(self) -> Outbound:
+        return Outbound(
+            ConnectionID.new(),
+            write=self.write,
+            on_stuck=self.on_stuck,
+            on_pause=self.on_pause,
+            write_now=self.write_now,
+        )
+
+
+@settings(max_examples=50)
+@given(
+    deeds=st.lists(st.sampled_from(["put", "put", "open", "shut", "turn"]), min_size=5, max_size=40)
+)
+def test_frames_keep_their_order_whether_written_at_once_or_later(deeds: list[str]) -> None:
+    async def do() -> None:
+        wire = Gated()
+        outbound = wire.outbound()
+        said: list[str] = []
+        for number, deed in enumerate(deeds):
+            if deed == "put":
+                said.append(str(number))
+                assert outbound.put_thread(said[-1])
+            elif deed == "turn":
+                await asyncio.sleep(0)
+            elif deed == "open":
+                wire.gate.set()
+            else:
+                wire.gate.clear()
+        wire.gate.set()
+        await outbound.drained()
+        assert wire.tried == said
+        assert outbound.chars == 0
+        await outbound.close()
+        assert not outbound.put("after the close")
+        assert wire.tried == said
+
+    asyncio.run(do())
