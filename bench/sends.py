@@ -43,7 +43,7 @@ _STATEMENTS: Final = (
     INSERT INTO billing_reservation
         (key, user_id, feature, period_start, amount, state, lapses_at, created_at)
     SELECT feature || %(run)s, %(user)s, feature, date_trunc('month', now()), 1, 'held',
-        now() + interval '45 s', now()
+        NULL, now()
     FROM unnest(%(features)s::text[]) AS feature
     """,
     """

@@ -2,9 +2,12 @@
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
+from typing import Any
 
 from django.db import connection, transaction
+
+from billing.periods import ALWAYS
 
 # Locked in the order of their ids, here and below, so that two batches never wait in a circle.
 _RENEW = """
@@ -12,7 +15,8 @@ WITH mine AS (
     SELECT id FROM billing_reservation
     WHERE key = ANY(%(keys)s) AND state = 'held' ORDER BY id FOR UPDATE
 )
-UPDATE billing_reservation AS held SET lapses_at = %(lapses_at)s
+UPDATE billing_reservation AS held SET lapses_at = CASE
+    WHEN lapses_at IS NOT NULL THEN statement_timestamp() + %(lapses_after)s END
 FROM mine WHERE held.id = mine.id RETURNING held.key
 """
 _CLOSE = """
@@ -35,7 +39,8 @@ WITH wanted AS (
 ), asked AS (
     INSERT INTO billing_reservation
         (key, user_id, feature, period_start, amount, state, lapses_at, created_at)
-    SELECT key, user_id, %(feature)s, %(period_start)s, 1, 'held', %(lapses_at)s, %(now)s
+    SELECT key, user_id, %(feature)s, %(period_start)s, 1, 'held',
+        statement_timestamp() + %(lapses_after)s, statement_timestamp()
     FROM wanted ON CONFLICT (key) DO NOTHING RETURNING key, user_id
 ), grown AS (
     INSERT INTO billing_usagecounter AS counter
@@ -57,14 +62,6 @@ WHERE user_id = %s AND feature = %s AND period_start = %s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hold:
-    """How long what is reserved is held."""
-
-    since: datetime
-    until: datetime
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
     """One of a limit for an account, under a key; `limit` None is unlimited."""
 
@@ -73,22 +70,19 @@ class Wanted:
     limit: int | None
 
 
-def reserve(
-    wanted: Collection[Wanted], *, feature: str, period_start: datetime, held: Hold
-) -> set[str]:
+def reserve(wanted: Collection[Wanted], *, feature: str, lapses_after: timedelta) -> set[str]:
     """Hold one of a place for each; gives the keys that got one."""
     got: set[str] = set()
     with transaction.atomic(), connection.cursor() as cursor:
         # One of an account at a time, since a statement touches a counter once.
         for some in _once_a_user(wanted):
-            values: dict[str, list[str] | list[int] | list[int | None] | str | datetime] = {
+            values: dict[str, Any] = {
                 "keys": [one.key for one in some],
                 "users": [one.user for one in some],
                 "limits": [one.limit for one in some],
                 "feature": feature,
-                "period_start": period_start,
-                "lapses_at": held.until,
-                "now": held.since,
+                "period_start": ALWAYS,
+                "lapses_after": lapses_after,
             }
             cursor.execute(_RESERVE, values)
             answers = dict(cursor.fetchall())
@@ -113,10 +107,11 @@ def _once_a_user(wanted: Collection[Wanted]) -> Iterator[list[Wanted]]:
         left = rest
 
 
-def renew(keys: Collection[str], *, lapses_at: datetime) -> set[str]:
-    """Hold all of them until `lapses_at`; gives those that are still held."""
+def renew(keys: Collection[str], *, lapses_after: timedelta) -> set[str]:
+    """Hold all of them for so long from now; gives those that are still held."""
     with connection.cursor() as cursor:
-        cursor.execute(_RENEW, {"keys": list(keys), "lapses_at": lapses_at})
+        values: dict[str, Any] = {"keys": list(keys), "lapses_after": lapses_after}
+        cursor.execute(_RENEW, values)
         return {key for (key,) in cursor.fetchall()}
 
 

@@ -1,10 +1,15 @@
-"""Counted usage: one row an account, limit and period, moved only by conditional statements."""
+"""Counted usage: one row an account, limit and period, moved only by conditional statements.
+
+How long something is held, and whether that is over, goes by the clock of the database alone: those
+of processes differ, and one that is minutes ahead would give away what others hold.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from functools import cache
+from datetime import datetime, timedelta
+from typing import Any
 
+import msgspec
 from django.db import connection
 from django.db.models import F, QuerySet
 
@@ -14,7 +19,7 @@ from billing.models import Reservation, UsageCounter
 _GROW = """
 INSERT INTO billing_usagecounter AS counter
     (user_id, feature, period_start, used, reserved, "limit")
-SELECT %(user)s, feature, period_start, used, reserved, "limit"
+SELECT user_id, feature, period_start, used, reserved, "limit"
 FROM wanted WHERE "limit" IS NULL OR used + reserved <= "limit" ORDER BY n
 ON CONFLICT (user_id, feature, period_start) DO UPDATE SET
     used = counter.used + excluded.used,
@@ -22,36 +27,37 @@ ON CONFLICT (user_id, feature, period_start) DO UPDATE SET
     "limit" = excluded."limit"
 WHERE excluded."limit" IS NULL
     OR counter.used + counter.reserved + excluded.used + excluded.reserved <= excluded."limit"
-RETURNING feature
+RETURNING user_id, feature
 """
 _GROW_ALONE = (
     """
-WITH wanted (feature, period_start, used, reserved, "limit", n) AS (
-    SELECT %(feature)s, %(period_start)s::timestamptz, %(used)s::bigint, %(reserved)s::bigint,
-        %(limit)s::bigint, 1
+WITH wanted (user_id, feature, period_start, used, reserved, "limit", n) AS (
+    SELECT %(user)s, %(feature)s, %(period_start)s::timestamptz, %(used)s::bigint,
+        %(reserved)s::bigint, %(limit)s::bigint, 1
 )"""
     + _GROW
 )
-# One round trip for new reservations and their counts, those of one account in the order of its
+# One round trip for new reservations and their counts, those of an account in the order of its
 # limits; a key that is taken grows nothing. Waits for whoever is inserting the same key.
 _CLAIM = """
-WITH given (n, key, feature, period_start, used, reserved, "limit", state) AS (VALUES <rows>),
-asked AS (
+WITH given AS (
+    SELECT * FROM json_to_recordset(%(given)s::json) AS one (
+        n integer, key text, user_id bigint, feature text, period_start timestamptz, used bigint,
+        reserved bigint, "limit" bigint, state text, lapses boolean, created_at timestamptz
+    )
+), asked AS (
     INSERT INTO billing_reservation
         (key, user_id, feature, period_start, amount, state, lapses_at, created_at)
-    SELECT key, %(user)s, feature, period_start, used + reserved, state, %(lapses_at)s, %(now)s
+    SELECT key, user_id, feature, period_start, used + reserved, state,
+        CASE WHEN lapses THEN statement_timestamp() + %(lapses_after)s END, created_at
     FROM given ORDER BY n
-    ON CONFLICT (key) DO NOTHING RETURNING id, key
+    ON CONFLICT (key) DO NOTHING RETURNING id, key, lapses_at
 ), wanted AS (
     SELECT given.* FROM given JOIN asked USING (key)
 ), grown AS (<grow>)
-SELECT asked.id, grown.feature IS NOT NULL
-FROM given LEFT JOIN asked USING (key) LEFT JOIN grown USING (feature) ORDER BY n
+SELECT asked.id, asked.lapses_at, grown.feature IS NOT NULL
+FROM given LEFT JOIN asked USING (key) LEFT JOIN grown USING (user_id, feature) ORDER BY n
 """.replace("<grow>", _GROW)
-_GIVEN = (
-    "({0}, %(key{0})s, %(feature{0})s, %(period_start{0})s::timestamptz, %(used{0})s::bigint,"
-    " %(reserved{0})s::bigint, %(limit{0})s::bigint, %(state{0})s)"
-)
 # SKIP LOCKED: a reservation that is being renewed or settled this moment has not lapsed, and
 # waiting for it while its counter is locked would be a deadlock.
 _RECLAIM = """
@@ -59,7 +65,7 @@ WITH lapsed AS (
     UPDATE billing_reservation SET state = 'lapsed' WHERE id IN (
         SELECT id FROM billing_reservation
         WHERE user_id = %(user)s AND feature = %(feature)s AND period_start = %(period_start)s
-            AND state = 'held' AND lapses_at <= %(now)s
+            AND state = 'held' AND lapses_at <= statement_timestamp()
         FOR UPDATE SKIP LOCKED
     ) RETURNING amount
 )
@@ -68,7 +74,6 @@ FROM (SELECT sum(amount)::bigint AS back FROM lapsed) AS given
 WHERE user_id = %(user)s AND feature = %(feature)s AND period_start = %(period_start)s
     AND given.back > 0
 """
-_Value = int | str | datetime | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,14 +101,14 @@ class Counter:
             period_start=reservation.period_start,
         )
 
-    def grow(self, growth: Growth, *, now: datetime) -> bool:
+    def grow(self, growth: Growth) -> bool:
         """Count more where the limit leaves room, taking lapsed places back when it does not."""
-        return self._run(_GROW_ALONE, self._values(growth)) or self.regain(growth, now=now)
+        return self._run(_GROW_ALONE, self._values(growth)) or self.regain(growth)
 
-    def regain(self, growth: Growth, *, now: datetime) -> bool:
+    def regain(self, growth: Growth) -> bool:
         """After a refusal in this transaction: take lapsed places back and try once more."""
         values = self._values(growth)
-        return self._run(_RECLAIM, {**values, "now": now}) and self._run(_GROW_ALONE, values)
+        return self._run(_RECLAIM, values) and self._run(_GROW_ALONE, values)
 
     def settle(self, *, used: int, reserved: int) -> None:
         """Turn what was reserved into what was used; never more than was reserved."""
@@ -119,7 +124,7 @@ class Counter:
             user=self.user, feature=self.feature, period_start=self.period_start
         )
 
-    def _values(self, growth: Growth) -> dict[str, _Value]:
+    def _values(self, growth: Growth) -> dict[str, Any]:
         return {
             "user": self.user,
             "feature": self.feature,
@@ -129,42 +134,43 @@ class Counter:
             "limit": growth.limit,
         }
 
-    def _run(self, statement: str, values: dict[str, _Value]) -> bool:
+    def _run(self, statement: str, values: dict[str, Any]) -> bool:
         with connection.cursor() as cursor:
             cursor.execute(statement, values)
             return bool(cursor.rowcount)
 
 
-def claim(claims: Sequence[tuple[Reservation, Growth]]) -> list[tuple[bool, bool]]:
-    """Insert one account's new reservations and count them, each of another limit.
+def claim(
+    claims: Sequence[tuple[Reservation, Growth]], *, lapses_after: timedelta
+) -> list[tuple[bool, bool]]:
+    """Insert new reservations and count them, each of another limit or account.
 
-    Gives of each whether its key was free, and whether there was room.
+    Those of several accounts in the order of the accounts, so that two such statements never wait
+    in a circle. Gives of each whether its key was free, and whether there was room.
     """
-    first, _ = claims[0]
-    values: dict[str, _Value] = {
-        "user": first.user_id,
-        "lapses_at": first.lapses_at,
-        "now": first.created_at,
-    }
-    for n, (one, growth) in enumerate(claims):
-        values |= {
-            f"key{n}": one.key,
-            f"feature{n}": one.feature,
-            f"period_start{n}": one.period_start,
-            f"used{n}": growth.used,
-            f"reserved{n}": growth.reserved,
-            f"limit{n}": growth.limit,
-            f"state{n}": one.state,
+    # As one value: to write each of them by itself costs more than the rest of the statement.
+    given = [
+        {
+            "n": n,
+            "key": one.key,
+            "user_id": one.user_id,
+            "feature": one.feature,
+            "period_start": one.period_start,
+            "used": growth.used,
+            "reserved": growth.reserved,
+            "limit": growth.limit,
+            "state": one.state,
+            "lapses": one.lapses_at is not None,
+            "created_at": one.created_at,
         }
+        for n, (one, growth) in enumerate(claims)
+    ]
+    # Keys may be public ids, which are strings of a kind of their own.
+    text = msgspec.json.encode(given, enc_hook=str).decode()
+    values: dict[str, Any] = {"given": text, "lapses_after": lapses_after}
     with connection.cursor() as cursor:
-        cursor.execute(_claim_of(len(claims)), values)
+        cursor.execute(_CLAIM, values)
         rows = cursor.fetchall()
-    for (one, _), (pk, _) in zip(claims, rows, strict=True):
-        one.pk = pk
-    return [(pk is not None, grown) for pk, grown in rows]
-
-
-@cache
-def _claim_of(count: int) -> str:
-    # Values, and no arrays: to write seven of them costs more than the rest of the statement.
-    return _CLAIM.replace("<rows>", ", ".join(_GIVEN.format(n) for n in range(count)))
+    for (one, _), (pk, lapses_at, _) in zip(claims, rows, strict=True):
+        one.pk, one.lapses_at = pk, lapses_at
+    return [(pk is not None, grown) for pk, _, grown in rows]

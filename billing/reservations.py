@@ -1,9 +1,11 @@
 """How a reservation is taken, held, settled and given back, inside one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
+
+from django.db.models.functions import Now
 
 from billing import counters
 from billing.catalogue import WINDOWS
@@ -28,17 +30,23 @@ OPEN = (Reservation.State.HELD, Reservation.State.LAPSED)
 class Need:
     """What something takes of one limit, under a key of its own.
 
-    `is_used`: at once, as by `consume`, and not held until it is settled.
+    `is_used`: at once, as by `consume`, and not held until it is settled. `lapses`: when its holder
+    is silent, as a process that was killed.
     """
 
     feature: str
     key: str
     amount: int = 1
     is_used: bool = False
+    lapses: bool = True
 
 
-def new(*, user: "User", feature: str, amount: int, key: str, now: datetime) -> Reservation:
-    """A reservation not yet taken; LimitReached for an unknown feature, else ValueError."""
+def new(*, user: "User", need: Need, now: datetime) -> Reservation:
+    """A reservation not yet taken; LimitReached for an unknown feature, else ValueError.
+
+    `now` says which period it is counted in.
+    """
+    feature, amount, key = need.feature, need.amount, need.key
     # True is an int to Python and a boolean to PostgreSQL.
     if type(amount) is not int or not 1 <= amount <= AMOUNT_MAX:
         raise ValueError(f"amount must be a whole number between 1 and {AMOUNT_MAX}")
@@ -55,7 +63,9 @@ def new(*, user: "User", feature: str, amount: int, key: str, now: datetime) -> 
         period_start=period_at(window, now).starts_at,
         amount=amount,
         key=key,
-        lapses_at=now + LAPSES_AFTER,
+        state=Reservation.State.SETTLED if need.is_used else Reservation.State.HELD,
+        # The database says when, by the one clock that all processes share.
+        lapses_at=Now() + LAPSES_AFTER if need.lapses else None,
         created_at=now,
     )
 
@@ -81,7 +91,7 @@ def take_each(
 ) -> list[Reservation | LimitReached]:
     """The same of several limits of one account, each for itself: a refusal is an answer here."""
     growths = [_growth(one, entitled) for one in wanted]
-    claimed = counters.claim(list(zip(wanted, growths, strict=True)))
+    claimed = counters.claim(list(zip(wanted, growths, strict=True)), lapses_after=LAPSES_AFTER)
     answers: list[Reservation | LimitReached] = []
     for one, growth, (key_was_free, grown) in zip(wanted, growths, claimed, strict=True):
         try:
@@ -97,13 +107,23 @@ def take_each(
     return answers
 
 
+def take_all(wanted: Sequence[Reservation], entitled: Mapping[int, Entitlements]) -> set[int]:
+    """Take limits of several accounts; gives those accounts that did not get all of theirs.
+
+    What these got is not given back: for them the caller's transaction must not be kept.
+    """
+    growths = [_growth(one, entitled[one.user_id]) for one in wanted]
+    claimed = counters.claim(list(zip(wanted, growths, strict=True)), lapses_after=LAPSES_AFTER)
+    return {one.user_id for one, got in zip(wanted, claimed, strict=True) if not all(got)}
+
+
 def hold(held: Reservation, now: datetime) -> None:
-    """Hold an open one from now on, taking its place again where it has lapsed; LimitReached."""
+    """Hold an open one anew, taking its place again where it has lapsed; LimitReached."""
     if held.state == Reservation.State.LAPSED:
         _grow(held, held.amount, now)
     held.state = Reservation.State.HELD
-    held.lapses_at = now + LAPSES_AFTER
-    held.save(update_fields=["state", "lapses_at"])
+    lapses_at = None if held.lapses_at is None else Now() + LAPSES_AFTER
+    Reservation.objects.filter(pk=held.pk).update(state=held.state, lapses_at=lapses_at)
 
 
 def settle(held: Reservation, amount: int, now: datetime) -> None:
@@ -134,17 +154,16 @@ def _growth(wanted: Reservation, entitled: Entitlements) -> Growth:
 
 def _regain(wanted: Reservation, entitled: Entitlements, growth: Growth) -> None:
     """Take lapsed places back for one that found no room, or undo it; LimitReached."""
-    now = wanted.created_at
-    if not Counter.of(wanted).regain(growth, now=now):
+    if not Counter.of(wanted).regain(growth):
         Reservation.objects.filter(pk=wanted.pk).delete()
-        raise _limit_reached(wanted, entitled, growth=wanted.amount, now=now)
+        raise _limit_reached(wanted, entitled, growth=wanted.amount, now=wanted.created_at)
 
 
 def _earlier(wanted: Reservation, now: datetime) -> Reservation:
     earlier = locked(wanted.key)
     if any(getattr(earlier, n) != getattr(wanted, n) for n in ("user_id", "feature", "amount")):
         raise ValueError("this key was used for something else")
-    if earlier.state in OPEN and earlier.lapses_at <= now:
+    if earlier.state in OPEN:
         hold(earlier, now)
     return earlier
 
@@ -152,7 +171,7 @@ def _earlier(wanted: Reservation, now: datetime) -> Reservation:
 def _grow(held: Reservation, growth: int, now: datetime) -> None:
     entitled = entitlements_of(held.user, at=now)
     limit = entitled.limits[held.feature]
-    if not Counter.of(held).grow(Growth(reserved=growth, limit=limit), now=now):
+    if not Counter.of(held).grow(Growth(reserved=growth, limit=limit)):
         raise _limit_reached(held, entitled, growth=growth, now=now)
 
 

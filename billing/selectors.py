@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from django.conf import settings
 from django.db import connection
 from django.db.models import Sum
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from billing import plan
@@ -185,7 +186,7 @@ def _offers(at: datetime) -> tuple[Offer, ...]:
 def _usage(user: "User", entitled: Entitlements, now: datetime) -> tuple[Usage, ...]:
     counted = {name: w for name, w in WINDOWS.items() if w is not Window.SPAN}
     periods = {name: period_at(window, now) for name, window in counted.items()}
-    used = _used(user, {name: period.starts_at for name, period in periods.items()}, now)
+    used = _used(user, {name: period.starts_at for name, period in periods.items()})
     return tuple(
         Usage(
             feature=name,
@@ -279,13 +280,13 @@ def _catalogue_rows() -> Catalogue:
     )
 
 
-def _used(user: "User", starts: Mapping[str, datetime], now: datetime) -> Mapping[str, int]:
+def _used(user: "User", starts: Mapping[str, datetime]) -> Mapping[str, int]:
     mine = {"user": user, "feature__in": starts, "period_start__in": set(starts.values())}
     used = dict.fromkeys(starts, 0)
     for counter in UsageCounter.objects.filter(**mine):
         if starts[counter.feature] == counter.period_start:
             used[counter.feature] = counter.used + counter.reserved
-    lapsed = Reservation.objects.filter(**mine, state=Reservation.State.HELD, lapses_at__lte=now)
+    lapsed = Reservation.objects.filter(**mine, state=Reservation.State.HELD, lapses_at__lte=Now())
     for feature, start, amount in lapsed.values_list("feature", "period_start").annotate(
         Sum("amount")
     ):

@@ -10,7 +10,7 @@ from typing import Final
 from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
-from msgspec import Struct
+from msgspec import Struct, field
 from msgspec.structs import replace
 
 from accounts.models import User
@@ -31,6 +31,7 @@ from chat.protocol.events import (
     RunQueued,
     StoredEvent,
     Trigger,
+    encode_data,
     timestamp,
 )
 from chat.protocol.frames import ThreadRow, Threads, encode
@@ -61,6 +62,46 @@ class Question(Struct, frozen=True, kw_only=True):
     is_shown: bool = True
 
 
+class Asked(Struct, frozen=True, kw_only=True):
+    """A question in its thread, with the ids that it and its run will have."""
+
+    thread: Thread
+    question: Question
+    message_id: str = field(default_factory=new_message_id)
+    run_id: str = field(default_factory=new_run_id)
+
+    def rows(self, after_id: str | None, *, priority: int | None) -> QuestionRows:
+        """What is to be stored of it; `after_id` is public, `priority` its job's, if it has one."""
+        question = self.question
+        created = MessageCreated(
+            message_id=self.message_id,
+            role="user",
+            text=question.text,
+            client_id=question.client_id,
+            files=tuple(selectors.file_ref(file) for file in question.files),
+            after_run_id=after_id,
+        )
+        return QuestionRows(
+            user=self.thread.user_id,
+            thread=self.thread.pk,
+            thread_id=self.thread.public_id,
+            title=self.thread.title,
+            message_id=self.message_id,
+            run_id=self.run_id,
+            text=question.text,
+            client_id=question.client_id,
+            digest=question.digest,
+            data=encode_data(created),
+            after=question.after,
+            version_of=question.version_of,
+            trigger=question.trigger,
+            precedence=int(question.is_urgent),
+            is_shown=question.is_shown,
+            priority=priority,
+            args=turns.job_args(self.run_id),
+        )
+
+
 def locked(thread: int) -> Thread:
     """The thread, which nobody else adds to until this transaction ends.
 
@@ -78,29 +119,17 @@ def ask(*, user: User, thread: Thread, question: Question) -> StoredQuestion:
 
     Raises QueueFull, and billing's LimitReached.
     """
-    message_id, run_id = new_message_id(), new_run_id()
+    asked = Asked(thread=thread, question=question)
     after_id, is_busy = None, False
     if thread.pk is not None:
         after_id, is_busy = question_rows.surroundings(thread=thread.pk, after=question.after)
-    entitled, begins = use_limits(user, run_id=run_id, message_id=message_id, may_begin=not is_busy)
-    rows = QuestionRows(
-        message_id=message_id,
-        run_id=run_id,
-        text=question.text,
-        client_id=question.client_id,
-        digest=question.digest,
-        after=question.after,
-        version_of=question.version_of,
-        trigger=question.trigger,
-        precedence=int(question.is_urgent),
-        is_shown=question.is_shown,
-        priority=entitled.tier.rank if begins else None,
+    entitled, begins = use_limits(
+        user, run_id=asked.run_id, message_id=asked.message_id, may_begin=not is_busy
     )
-    event = NewEvent(data=_created(message_id, question, after_id))
-    stored, logged = question_rows.store(
-        user=user, thread=thread, rows=rows, event=event, ts=timezone.now()
-    )
-    log.publish(thread.public_id, [logged])
+    rows = asked.rows(after_id, priority=entitled.tier.rank if begins else None)
+    [stored] = question_rows.store([rows], ts=timezone.now())
+    thread.pk = stored.thread
+    log.publish(thread.public_id, [stored.event(rows.data)])
     if not begins:
         run = Run.objects.select_related("thread", "user", "question").get(pk=stored.run)
         begin_answer(run, entitled=entitled)
@@ -130,18 +159,25 @@ def use_limits(
     Of a run that may begin also a place, if there is one: whether it has it comes second.
     """
     entitled = entitlements_of(user)
-    # In billing's order of limits.
-    needs = [
-        Need(feature=RUN_FEATURE, key=run_id),
-        Need(feature=MESSAGE_FEATURE, key=message_id, is_used=True),
-    ]
-    if may_begin:
-        needs.append(Need(feature=turns.SLOT_FEATURE, key=turns.first_slot_key(run_id)))
+    needs = needs_of(run_id, message_id, may_begin=may_begin)
     answers = billing.reserve_each(user=user, needs=needs, entitled=entitled)
     for answer in answers[:2]:
         if isinstance(answer, LimitReached):
             raise answer
     return entitled, may_begin and not isinstance(answers[2], LimitReached)
+
+
+def needs_of(run_id: str, message_id: str, *, may_begin: bool) -> list[Need]:
+    """What a question takes of its user's limits, in billing's order of them."""
+    # What a run holds it holds as long as its row has not ended.
+    needs = [
+        Need(feature=RUN_FEATURE, key=run_id, lapses=False),
+        Need(feature=MESSAGE_FEATURE, key=message_id, is_used=True),
+    ]
+    if may_begin:
+        place = turns.first_slot_key(run_id)
+        needs.append(Need(feature=turns.SLOT_FEATURE, key=place, lapses=False))
+    return needs
 
 
 def require_verified(user: User) -> None:
@@ -177,19 +213,15 @@ def publish_thread_row(*, thread: int, user_id: str) -> ThreadRow:
 
 def publish_asked(thread: Thread, *, user_id: str, at: datetime) -> None:
     """The same of a thread that was just asked something, without asking the database again."""
+    ring = asked_ring(thread, user_id=user_id, at=at)
+    transaction.on_commit(lambda: bell.ring(ring))
+
+
+def asked_ring(thread: Thread, *, user_id: str, at: datetime) -> bell.UserFrame:
+    """What tells the user's sockets how a thread stands that was just asked something."""
     row = selectors.row_of(thread, is_running=True)
-    _publish_row(user_id, replace(row, updated_at=timestamp(at), unread=False))
-
-
-def _created(message_id: str, question: Question, after_id: str | None) -> MessageCreated:
-    return MessageCreated(
-        message_id=message_id,
-        role="user",
-        text=question.text,
-        client_id=question.client_id,
-        files=tuple(selectors.file_ref(file) for file in question.files),
-        after_run_id=after_id,
-    )
+    row = replace(row, updated_at=timestamp(at), unread=False)
+    return bell.UserFrame(user_id=user_id, frame=encode(Threads(threads=[row])))
 
 
 def _publish_row(user_id: str, row: ThreadRow) -> None:

@@ -55,6 +55,11 @@ class Outgoing(Struct, frozen=True, kw_only=True):
     new_thread_id: str | None = None
 
     @property
+    def is_plain(self) -> bool:
+        """Is it a text and no more, in a thread that is known by its own id?"""
+        return not (self.files or self.interrupt or self.model or self.external_id)
+
+    @property
     def digest(self) -> str:
         return digest_of(self.external_id or self.thread_id, self.text, self.files)
 

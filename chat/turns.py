@@ -1,6 +1,6 @@
 """Whose turn it is: a run begins when its thread is free and its user's plan allows one more."""
 
-from typing import Final
+from typing import Any, Final
 
 from django.db import connection
 from django.db.models import Exists, OuterRef, Q, QuerySet
@@ -9,6 +9,7 @@ from billing import services as billing
 from billing.entitlements import Entitlements
 from billing.errors import LimitReached
 from billing.selectors import entitlements_of
+from billing.services import Need
 from chat.models import Run, ToolCall
 from chat.protocol.frames import encode_value
 from chat.runs.lifecycle import ACTIVE, CallState, RunState
@@ -22,14 +23,21 @@ SLOT_FEATURE: Final = "concurrent_runs"
 BEGUN_AT_ONCE_MAX: Final = 50
 
 
-# What procrastinate's own `defer` says to PostgreSQL, so that other statements can take it in.
-JOB: Final = """
-SELECT unnest(procrastinate_defer_jobs_v1(ARRAY[ROW(
-    %(queue)s, %(task)s, %(priority)s, NULL, NULL, %(args)s::jsonb, NULL
-)::procrastinate_job_to_defer_v1])) AS id
-"""
+# Of the statements that `job` is part of.
+JOB_VALUES: Final = {"queue": RUN_QUEUE, "task": RUN_TASK}
+
+
+def job(priority: str, args: str) -> str:
+    """What procrastinate's own `defer` says to PostgreSQL, for other statements to take in."""
+    return (
+        "unnest(procrastinate_defer_jobs_v1(ARRAY[ROW("
+        f"%(queue)s, %(task)s, {priority}, NULL, NULL, {args}, NULL"
+        ")::procrastinate_job_to_defer_v1]))"
+    )
+
+
 _DEFER: Final = f"""
-WITH job AS MATERIALIZED ({JOB})
+WITH job AS MATERIALIZED (SELECT {job("%(priority)s", "%(args)s::jsonb")} AS id)
 UPDATE chat_run SET job_id = job.id FROM job WHERE chat_run.id = %(run)s RETURNING job_id
 """  # noqa: S608  constants only
 
@@ -47,15 +55,9 @@ def first_slot_key(run_id: str) -> str:
 def begin(run: Run, *, entitled: Entitlements | None = None) -> bool:
     """Put the run's job on the queue, in the caller's transaction; False when it must wait."""
     entitled = entitled or entitlements_of(run.user)
-    try:
-        billing.reserve(
-            user=run.user,
-            feature=SLOT_FEATURE,
-            amount=1,
-            key=slot_key(run),
-            entitled=entitled,
-        )
-    except LimitReached:
+    place = Need(feature=SLOT_FEATURE, key=slot_key(run), lapses=False)
+    [answer] = billing.reserve_each(user=run.user, needs=[place], entitled=entitled)
+    if isinstance(answer, LimitReached):
         return False
     defer(run, priority=entitled.tier.rank)
     return True
@@ -79,16 +81,16 @@ def end(run: Run) -> None:
 
 def defer(run: Run, *, priority: int = 0) -> None:
     """Put a job for the run on the queue, whatever its user may have."""
-    values = {**job_values(run.public_id, priority=priority), "run": run.pk}
+    args = encode_value(job_args(run.public_id))
+    values: dict[str, Any] = {**JOB_VALUES, "priority": priority, "args": args, "run": run.pk}
     with connection.cursor() as cursor:
         cursor.execute(_DEFER, values)
         [run.job_id] = cursor.fetchone()
 
 
-def job_values(run_id: str, *, priority: int) -> dict[str, str | int]:
-    """The values of JOB."""
-    args = encode_value({"run_id": run_id, **traces.carried()})
-    return {"queue": RUN_QUEUE, "task": RUN_TASK, "priority": priority, "args": args}
+def job_args(run_id: str) -> dict[str, str]:
+    """What the job of a run is told."""
+    return {"run_id": run_id, **traces.carried()}
 
 
 def ahead_of(pk: int | OuterRef, precedence: int | OuterRef) -> Q:

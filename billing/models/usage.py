@@ -67,7 +67,8 @@ class Reservation(models.Model):
     period_start = models.DateTimeField()
     amount = models.BigIntegerField()
     state = models.CharField(max_length=16, choices=State.choices, default=State.HELD)
-    lapses_at = models.DateTimeField()
+    # By the database's clock. Null where the holder is a row, too, which is never silent.
+    lapses_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField()
 
     class Meta:

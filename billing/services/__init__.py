@@ -36,6 +36,7 @@ from billing.services.usage import (
     reserve,
     reserve_all,
     reserve_each,
+    reserve_for_each,
     settle,
 )
 from billing.services.warnings import send_usage_warnings
@@ -76,6 +77,7 @@ __all__ = [
     "reserve",
     "reserve_all",
     "reserve_each",
+    "reserve_for_each",
     "retry_event",
     "revoke",
     "send_due_reminders",

@@ -1,20 +1,21 @@
 """Usage that is reserved before it is used."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from django.db import transaction
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from billing import batches, reservations
-from billing.batches import Hold, Wanted
+from billing.batches import Wanted
 from billing.catalogue import WINDOWS
 from billing.entitlements import Entitlements
 from billing.errors import BillingError, LimitReached
 from billing.models import Reservation, UsageCounter
-from billing.periods import Window, period_at
+from billing.periods import Window
 from billing.reservations import Need
 from billing.selectors import entitlements_of
 
@@ -31,23 +32,18 @@ def reserve(
 ) -> Reservation:
     """Keep an amount of a limit for whoever holds the key, until settled, released or lapsed.
 
-    The same call again changes nothing and answers alike; once lapsed, it takes the place again.
+    The same call again is a sign of life, and answers alike; once lapsed, it takes the place again.
     `entitled` is what the caller has just read of the account, which then is not read again.
     Raises LimitReached, and ValueError when the key was used for something else.
     """
-    now = timezone.now()
-    wanted = reservations.new(user=user, feature=feature, amount=amount, key=key, now=now)
-    return _take(wanted, entitled)
+    return _take(user, Need(feature=feature, amount=amount, key=key), entitled)
 
 
 def consume(
     *, user: "User", feature: str, amount: int, key: str, entitled: Entitlements | None = None
 ) -> Reservation:
     """Reserve and settle at once, for what is used the moment it is asked for; see `reserve`."""
-    now = timezone.now()
-    wanted = reservations.new(user=user, feature=feature, amount=amount, key=key, now=now)
-    wanted.state = Reservation.State.SETTLED
-    return _take(wanted, entitled)
+    return _take(user, Need(feature=feature, amount=amount, key=key, is_used=True), entitled)
 
 
 def reserve_each(
@@ -58,17 +54,24 @@ def reserve_each(
     What was refused is not raised, and what found room is held all the same: whoever cannot do
     without one raises its refusal, and leaves the transaction by it.
     """
-    now = timezone.now()
-    wanted = []
-    for need in needs:
-        one = reservations.new(
-            user=user, feature=need.feature, amount=need.amount, key=need.key, now=now
-        )
-        if need.is_used:
-            one.state = Reservation.State.SETTLED
-        wanted.append(one)
+    wanted = _wanted(user, needs, timezone.now())
     with transaction.atomic(savepoint=False):
         return reservations.take_each(wanted, entitled)
+
+
+def reserve_for_each(
+    *, needs: Mapping["User", Sequence[Need]], entitled: Mapping[int, Entitlements]
+) -> set[int]:
+    """The limits of several accounts in one statement; gives the accounts that were refused any.
+
+    A refusal undoes nothing: with one the caller leaves its transaction, and comes again without
+    those accounts. Whoever asks for each by itself hears why.
+    """
+    now = timezone.now()
+    # In the order of accounts, here and where places are given back.
+    users = sorted(needs, key=lambda user: user.pk)
+    wanted = [one for user in users for one in _wanted(user, needs[user], now)]
+    return reservations.take_all(wanted, entitled)
 
 
 def renew(*, key: str) -> None:
@@ -91,13 +94,7 @@ def reserve_all(*, feature: str, wanted: Collection[Wanted]) -> set[str]:
     """
     if WINDOWS[feature] is not Window.PLACE:
         raise ValueError(f"{feature} is not held and given back")
-    now = timezone.now()
-    return batches.reserve(
-        wanted,
-        feature=feature,
-        period_start=period_at(Window.PLACE, now).starts_at,
-        held=Hold(since=now, until=now + reservations.LAPSES_AFTER),
-    )
+    return batches.reserve(wanted, feature=feature, lapses_after=reservations.LAPSES_AFTER)
 
 
 def renew_all(*, keys: Collection[str]) -> set[str]:
@@ -105,7 +102,7 @@ def renew_all(*, keys: Collection[str]) -> set[str]:
 
     The others have lapsed and lost their place, or are closed: `renew` says of each.
     """
-    return batches.renew(keys, lapses_at=timezone.now() + reservations.LAPSES_AFTER)
+    return batches.renew(keys, lapses_after=reservations.LAPSES_AFTER)
 
 
 def release_all(*, keys: Collection[str]) -> None:
@@ -148,7 +145,7 @@ def release(*, key: str) -> None:
 def prune_usage() -> int:
     """Forget minutes long over and keys closed for 7 days, some at a time; answers how many."""
     before = timezone.now() - CLOSED_KEPT
-    _lapse_abandoned(before)
+    _lapse_abandoned()
     minutes = [name for name, window in WINDOWS.items() if window is Window.MINUTE]
     over = UsageCounter.objects.filter(feature__in=minutes, period_start__lt=before, reserved=0)
     closed = Reservation.objects.filter(created_at__lt=before).exclude(state=Reservation.State.HELD)
@@ -161,16 +158,23 @@ def prune_usage() -> int:
     return minutes_gone + keys_gone
 
 
-def _lapse_abandoned(before: datetime) -> None:
+def _wanted(user: "User", needs: Sequence[Need], now: datetime) -> list[Reservation]:
+    return [reservations.new(user=user, need=need, now=now) for need in needs]
+
+
+def _lapse_abandoned() -> None:
     """Count back what nobody renewed for so long: a killed process leaves a place a socket."""
-    held = Reservation.objects.filter(state=Reservation.State.HELD, lapses_at__lt=before)
+    held = Reservation.objects.filter(
+        state=Reservation.State.HELD, lapses_at__lt=Now() - CLOSED_KEPT
+    )
     keys = list(held.values_list("key", flat=True)[:SWEEP_ROWS_MAX])
     if keys:
         batches.lapse(keys)
 
 
-def _take(wanted: Reservation, entitled: Entitlements | None) -> Reservation:
-    entitled = entitled or entitlements_of(wanted.user, at=wanted.created_at)
+def _take(user: "User", need: Need, entitled: Entitlements | None) -> Reservation:
+    [wanted] = _wanted(user, [need], timezone.now())
+    entitled = entitled or entitlements_of(user, at=wanted.created_at)
     with _movement():
         return reservations.take(wanted, entitled)
 

@@ -14,6 +14,7 @@ from psycopg_pool import PoolTimeout
 from accounts import session_use, tokens
 from billing.errors import LimitReached
 from chat import approvals, branches, dead_letters, precedence, selectors, services
+from chat.connection import postbox
 from chat.connection.message_queue import MessagePriority, QueuedMessage
 from chat.connection.outbound import Outbound
 from chat.connection.places import Guest
@@ -257,7 +258,7 @@ class Exchange:
             await self._ack_posted(frame.client_id, await self._posted(message))
 
     async def _posted(self, message: services.Outgoing) -> services.Posted:
-        return await in_database(services.post_message, user=self._user, message=message)
+        return await postbox.current().post(self._user, message)
 
     async def _edit(self, frame: Edit) -> None:
         posted = await in_database(

@@ -272,8 +272,9 @@ class Ringer:
         self._layer = layer
         self._outboxes = [Outbox(loop, layer, shard) for shard in range(layer.shards)]
 
-    def put(self, ring_: Ring) -> None:
-        self._outboxes[self._layer.shard_of(ring_.group)].put(ring_)
+    def put(self, *rings: Ring) -> None:
+        for ring_ in rings:
+            self._outboxes[self._layer.shard_of(ring_.group)].put(ring_)
 
     @property
     def dropped(self) -> int:
@@ -306,7 +307,7 @@ def attached() -> Ringer | None:
     return _ringer
 
 
-def ring(ring_: Ring) -> None:
+def ring(*rings: Ring) -> None:
     """Ring from any thread; without an attached loop (a command) nobody hears; the log heals."""
     ringer = _ringer
     if ringer is None or ringer.loop.is_closed():
@@ -316,6 +317,6 @@ def ring(ring_: Ring) -> None:
     except RuntimeError:
         here = None
     if here is ringer.loop:
-        ringer.put(ring_)
+        ringer.put(*rings)
         return
-    ringer.loop.call_soon_threadsafe(ringer.put, ring_)
+    ringer.loop.call_soon_threadsafe(ringer.put, *rings)

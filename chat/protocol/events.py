@@ -198,13 +198,13 @@ class NewEvent(Struct, frozen=True, kw_only=True):
 
 
 class StoredEvent(Struct, frozen=True, kw_only=True):
-    """A row of the log; `data` is JSON text as it goes over the wire."""
+    """A row of the log; `ts` and `data`, JSON text, are as they go over the wire."""
 
     seq: int
     type: str
     run_id: str | None
     agent_name: str | None
-    ts: datetime
+    ts: str
     data: str
 
 
@@ -234,7 +234,7 @@ def encode_events(thread_id: str, events: Sequence[StoredEvent]) -> str:
             type=event.type,
             run_id=event.run_id,
             agent_name=event.agent_name,
-            ts=timestamp(event.ts),
+            ts=event.ts,
             data=msgspec.Raw(event.data.encode()),
         )
         for event in events

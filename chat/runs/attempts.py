@@ -6,12 +6,11 @@ Every write names the attempt, so that a worker which was thought dead cannot wr
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import reduce
 from operator import or_
 from typing import Any, Final
 
-import structlog
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, QuerySet
 from django.db.models.functions import Coalesce, Now
@@ -19,7 +18,6 @@ from django.utils import timezone
 from msgspec import UNSET, to_builtins
 
 from billing import services as billing
-from billing.errors import LimitReached
 from chat import questions, turns
 from chat.delivery import log
 from chat.delivery.log import Fenced
@@ -47,8 +45,6 @@ from chat.runs.lifecycle import ATTEMPTS_MAX, OPEN_CALLS, CallState, RunState
 from chat.usage import add_to_day
 from netra import traces
 from netra.tally import TALLY
-
-logger = structlog.get_logger(__name__)
 
 # A worker renews each second; five missed renewals, and another worker takes the run.
 LEASE: Final = timedelta(seconds=5)
@@ -281,7 +277,7 @@ def _append_end(
         role=Role.ASSISTANT,
         text=text,
         seq=stored[-3].seq,
-        created_at=stored[-3].ts,
+        created_at=datetime.fromisoformat(stored[-3].ts),
     )
 
 
@@ -393,8 +389,4 @@ def _charge(attempt: Attempt, status: RunStatus) -> None:
     if status == "failed":
         billing.release(key=attempt.run_id)
         return
-    try:
-        with transaction.atomic():
-            billing.settle(key=attempt.run_id, amount=1)
-    except LimitReached:
-        logger.warning("the hold had lapsed and the quota is full", run_id=attempt.run_id)
+    billing.settle(key=attempt.run_id, amount=1)

@@ -9,8 +9,6 @@ from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.db.models.functions import Now
 from procrastinate.contrib.django.models import ProcrastinateJob
 
-from billing import services as billing
-from billing.errors import LimitReached, UnknownReservation
 from chat import turns
 from chat.delivery.log import Fenced
 from chat.models import Run
@@ -22,7 +20,6 @@ from netra.tally import TALLY
 logger = structlog.get_logger(__name__)
 
 REAPED_AT_ONCE_MAX: Final = 100
-RENEWED_AT_ONCE_MAX: Final = 1000
 # A job is taken within milliseconds; a waiting run without one after this long was forgotten.
 FORGOTTEN_AFTER: Final = timedelta(seconds=5)
 
@@ -36,20 +33,6 @@ def reap() -> int:
         except Exception:  # one run that cannot be helped must not keep the others from help
             logger.exception("an abandoned run could not be looked after", run_id=run.public_id)
     return len(runs)
-
-
-def renew_reservations() -> None:
-    """Hold the quota of every run that has not ended, and the place of each that has begun."""
-    unfinished = list(Run.objects.filter(ended_at=None).order_by("pk")[:RENEWED_AT_ONCE_MAX])
-    keys = {key for run in unfinished for key in (run.public_id, turns.slot_key(run))}
-    for key in keys - billing.renew_all(keys=keys):
-        try:
-            billing.renew(key=key)
-        except LimitReached:
-            # It lapsed while no worker lived; the run was accepted, so it is not taken back.
-            logger.warning("reservation lapsed", key=key)
-        except UnknownReservation:
-            continue  # a run that waits for its place
 
 
 def drop_orphaned_jobs() -> None:

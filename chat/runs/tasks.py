@@ -31,7 +31,7 @@ from netra import traces
 logger = structlog.get_logger(__name__)
 
 BEAT_EVERY_S: Final = 1.0
-# Reservations lapse after 45 s, and an expired grant is in the ledger within 15 s.
+# An expired grant is in the ledger within 15 s.
 HOUSEKEEPING_EVERY_S: Final = 10.0
 # A mail that says "in 7 days" may be a minute late.
 MAILS_EVERY_S: Final = 60.0
@@ -168,7 +168,6 @@ async def _renew_leases() -> None:
 
 
 async def _keep_house_once() -> None:
-    await in_database(reaper.renew_reservations)
     await in_database(reaper.drop_orphaned_jobs)
     await in_database(billing.record_expiries)
     await in_database(billing.prune_usage)

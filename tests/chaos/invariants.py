@@ -9,6 +9,7 @@ from django.db.models import Sum
 
 from accounts.models import User
 from billing.models import Reservation, UsageCounter
+from chat.connection import places
 from chat.database import in_database
 from chat.models import Event, Message, Run, Thread
 from chat.questions import RUN_FEATURE
@@ -51,7 +52,7 @@ def broken(chatters: Sequence[Chatter], users: Sequence[User]) -> list[str]:
     """Everything that does not hold, in words."""
     found: list[str] = []
     for chatter, user in zip(chatters, users, strict=True):
-        found += [*_lost(chatter, user), *_wrong_sum(chatter, user)]
+        found += [*_lost(chatter, user), *_wrong_sum(chatter, user), *_still_held(chatter, user)]
         for tab in chatter.tabs:
             found += _wrong_sight(chatter, tab)
         try:
@@ -95,6 +96,13 @@ def _wrong_sum(chatter: Chatter, user: User) -> Iterator[str]:
         yield f"user {chatter.number}: counted {sums}, but there were {expected}"
     if settled.count() != worked.count():
         yield f"user {chatter.number}: {settled.count()} charged, {worked.count()} worked at"
+
+
+def _still_held(chatter: Chatter, user: User) -> Iterator[str]:
+    """What is held of any limit, but for open connections."""
+    held = Reservation.objects.filter(user=user, state=Reservation.State.HELD)
+    for key in held.exclude(feature=places.FEATURE).values_list("key", flat=True):
+        yield f"user {chatter.number}: {key} is still held"
 
 
 def _wrong_sight(chatter: Chatter, tab: Tab) -> Iterator[str]:

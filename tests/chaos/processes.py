@@ -169,7 +169,10 @@ class Command:
         self.set_clock(0)
 
     def set_clock(self, seconds: int) -> None:
-        self._clock.write_text(str(seconds), "ascii")
+        # In one go: who is only starting may read it this moment.
+        new = self._clock.with_suffix(".new")
+        new.write_text(str(seconds), "ascii")
+        new.replace(self._clock)
 
     def answers(self) -> bool:
         """Whether the web process serves; of a worker the web processes know."""

@@ -37,6 +37,7 @@ from tests.chaos.watch import MIB, Row, Watch  # noqa: E402
 from tests.chaos.witness import Witness  # noqa: E402
 from tests.chaos.world import World, world  # noqa: E402
 from tests.chat.sockets import session_of  # noqa: E402
+from tests.fakes import jumping_clock  # noqa: E402
 
 CAPPED_RUNS: Final = 5
 CAPPED_EVERY: Final = 10
@@ -192,7 +193,8 @@ def main() -> int:
     given = parser.parse_args()
     plan = Plan.drawn(seed=given.seed, users=given.users, seconds=given.seconds)
     try:
-        held = uvloop.run(storm(plan, partial(publish, given.report)))
+        with jumping_clock.ignored_until_heard():
+            held = uvloop.run(storm(plan, partial(publish, given.report)))
     finally:
         if given.logs is not None:
             keep_logs(given.logs)

@@ -45,16 +45,14 @@ NEVER: Final = {
         """,
     "a quota was passed, or does not add up": """
         SELECT counter.user_id FROM billing_usagecounter counter LEFT JOIN (
-            SELECT user_id, period_start,
+            SELECT user_id, feature, period_start,
                 sum(amount) FILTER (WHERE state = 'settled') AS used,
                 sum(amount) FILTER (WHERE state = 'held') AS reserved
-            FROM billing_reservation WHERE feature = 'runs_month' GROUP BY 1, 2
-        ) ledger USING (user_id, period_start)
-        WHERE counter.feature = 'runs_month' AND (
-            counter.used <> coalesce(ledger.used, 0)
+            FROM billing_reservation GROUP BY 1, 2, 3
+        ) ledger USING (user_id, feature, period_start)
+        WHERE counter.used <> coalesce(ledger.used, 0)
             OR counter.reserved <> coalesce(ledger.reserved, 0)
             OR counter.used + counter.reserved > counter.limit
-        )
         """,
 }
 

@@ -123,7 +123,7 @@ def _call_id(event: Event) -> str:
 
 def assert_charged_once(run: Run, state: str) -> None:
     if run.state not in TERMINAL:
-        assert state in (S.HELD, S.LAPSED)
+        assert state == S.HELD
     elif run.state == RunState.FAILED or run.attempt == 0:
         assert state == S.RELEASED
     else:

@@ -32,7 +32,8 @@ async def test_connections_are_handed_on_under_load_and_given_back_after_it() ->
     found = await asyncio.gather(*(in_database(backend) for _ in range(calls)))
     # One that a thread gave back is in the pool, with those that it keeps ready.
     assert len(set(found)) <= connection.settings_dict["OPTIONS"]["pool"]["max_size"]
-    assert await in_database(lent) <= settings.NETRA_DB_THREADS
+    # The threads may still keep theirs for a next call, and the test itself has one.
+    assert await in_database(lent) <= settings.NETRA_DB_THREADS + 1
 
 
 async def test_a_connection_that_died_is_not_handed_on() -> None:

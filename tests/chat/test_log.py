@@ -3,6 +3,7 @@ from datetime import timedelta
 
 import msgspec
 import pytest
+import time_machine
 from django.db import connection, transaction
 
 from accounts.models import User
@@ -39,6 +40,15 @@ def test_a_batch_gets_consecutive_seqs_and_is_read_back_in_order(thread: Thread)
         (2, "thought 1"), (3, "thought 2"), (4, "thought 0"),
     ]  # fmt: skip
     assert log.thread_events_after(thread_id=thread.public_id, after_seq=1) == rows
+
+
+@pytest.mark.django_db
+def test_a_row_is_read_back_as_it_was_rung(thread: Thread) -> None:
+    moments = ("2026-03-01T00:00:00.000999Z", "2026-10-25T01:30:00.9996Z", "2026-12-31T23:59:59Z")
+    for moment in moments:
+        with time_machine.travel(moment, tick=False):
+            rung = log.append(thread=thread.pk, thread_id=thread.public_id, events=thoughts(1))
+        assert log.events_after(thread=thread.pk, after_seq=rung[0].seq - 1) == rung
 
 
 @pytest.mark.django_db

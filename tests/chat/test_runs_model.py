@@ -37,6 +37,7 @@ from chat.protocol.events import AgentThinking, Fault, RunStatus
 from chat.runs import attempts, reaper, waiting
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import TERMINAL, CallState, RunState
+from tests.billing.holds import pass_time
 from tests.chat.run_fencing import ask, assert_fenced, begin_call
 from tests.chat.run_invariants import Seen, assert_all
 
@@ -293,12 +294,10 @@ class RunsModel(RuleBasedStateMachine):
             assert_fenced(attempt, users=self.users)
 
     def lose_all(self, *_: object) -> None:
-        """Every lease and every hold is over when the first worker keeps house again."""
+        """Nobody works for an hour."""
         runs = Run.objects.filter(user__in=self.users, state=RunState.RUNNING)
         runs.update(lease_until=A_SECOND_AGO)
-        held = Reservation.objects.filter(user__in=self.users, state=S.HELD)
-        held.update(lapses_at=A_SECOND_AGO)
-        reaper.renew_reservations()
+        pass_time(seconds=3600)
 
     def beat(self, *_: object) -> None:
         asked = {run.public_id for run in self.seen.runs if run.cancel_requested_at}
@@ -309,7 +308,6 @@ class RunsModel(RuleBasedStateMachine):
         reaper.reap()
 
     def keep_house(self, *_: object) -> None:
-        reaper.renew_reservations()
         reaper.drop_orphaned_jobs()
 
     def wait(self, *_: object) -> None:

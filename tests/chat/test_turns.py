@@ -8,13 +8,15 @@ from django.db.models.functions import Now
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from accounts.models import User
+from billing.errors import LimitReached
 from billing.models import UsageCounter
-from chat import services, turns
+from chat import questions, services, turns
 from chat.models import Event, Run
 from chat.runs import attempts, reaper
 from chat.runs.attempts import Attempt
 from chat.runs.lifecycle import RunState
 from chat.services import Outgoing, Posted
+from tests.billing.holds import pass_time
 from tests.chat.races import at_once
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +80,24 @@ def test_a_waiting_run_that_is_stopped_leaves_its_place_in_the_line(user: User) 
     services.stop_run(user=user, run_id=second.run_id)
     finish(first.run_id)
     assert begun(user) == [third.run_id]
+
+
+def test_however_long_no_worker_lives_what_was_accepted_keeps_its_quota_and_its_place(
+    user: User,
+) -> None:
+    first, second = [post(user, f"c{number}") for number in range(2)]
+    month = UsageCounter.objects.filter(user=user, feature=questions.RUN_FEATURE)
+    month.update(used=998)
+    pass_time(seconds=3600)
+    with pytest.raises(LimitReached):
+        post(user, "one more")
+    services.stop_run(user=user, run_id=second.run_id)
+    third = post(user, "c3")
+    assert begun(user) == [first.run_id]
+    finish(first.run_id)
+    finish(third.run_id)
+    assert month.values_list("used", "reserved").get() == (1000, 0)
+    assert places(user) == 0
 
 
 def test_others_do_not_wait_for_a_busy_user(user: User, make_user: Callable[[], User]) -> None:

@@ -6,6 +6,8 @@ of the machine; what counts how much time passes (time.monotonic, the loop's) go
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from types import FrameType
@@ -17,12 +19,31 @@ from django.core.management import execute_from_command_line
 SIGNAL: Final = signal.SIGUSR2
 
 
+@contextmanager
+def ignored_until_heard() -> Iterator[None]:
+    """Whoever is started within does not die of the signal before it hears it."""
+    # What is ignored stays so over fork and exec.
+    before = signal.signal(SIGNAL, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(SIGNAL, before)
+
+
 class JumpingClock:
     """The wall clock of this process."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
         self._traveller: time_machine.travel | None = None
+
+    def listen(self) -> None:
+        """Jump from now on; and at once, where it was set while nobody heard the signal."""
+        # Held back meanwhile: a jump within a jump would be one of twice as far.
+        signal.pthread_sigmask(signal.SIG_BLOCK, {SIGNAL})
+        signal.signal(SIGNAL, self.jump)
+        self.jump(SIGNAL, None)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {SIGNAL})
 
     def jump(self, _number: int, _frame: FrameType | None) -> None:
         if self._traveller is not None:
@@ -36,5 +57,5 @@ class JumpingClock:
 
 if __name__ == "__main__":
     _program, file, *command = sys.argv
-    signal.signal(SIGNAL, JumpingClock(Path(file)).jump)
+    JumpingClock(Path(file)).listen()
     execute_from_command_line(["manage.py", *command])

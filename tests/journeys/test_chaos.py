@@ -11,11 +11,13 @@ import pytest
 from django.conf import settings
 
 from accounts.models import User
+from billing import services
 from netra import env
 from tests.chaos.invariants import broken
 from tests.chaos.people import Chatter
 from tests.chaos.plan import DEEDS, FROZEN_S_MAX, Plan
 from tests.chaos.witness import Wire, Witness, mark
+from tests.fakes import jumping_clock
 from tests.fakes.jumping_clock import JumpingClock
 from tests.fakes.socket_frames import Frame, masked_text
 
@@ -72,13 +74,15 @@ def test_what_must_not_pass_over_a_wire_is_noticed(frames: tuple[Frame, ...], fa
 
 
 @pytest.mark.django_db
-def test_an_acknowledged_text_that_is_gone_is_noticed() -> None:
+def test_an_acknowledged_text_that_is_gone_and_what_is_still_held_are_noticed() -> None:
     user = User.objects.create_user("ada@example.com")
     chatter = Chatter(1, cookie="", urls=["http://127.0.0.1"] * 2, seed=1)
 
     assert broken([chatter], [user]) == []
     chatter.texts["msg_1_gone"] = "What is 6 * 7?"
     assert len(broken([chatter], [user])) == 1
+    services.reserve(user=user, feature="concurrent_runs", amount=1, key="left")
+    assert len(broken([chatter], [user])) == 2
 
 
 def test_a_clock_jumps_and_time_goes_on(tmp_path: Path) -> None:
@@ -91,6 +95,17 @@ def test_a_clock_jumps_and_time_goes_on(tmp_path: Path) -> None:
         clock.jump(0, None)
         assert time.time() - began == pytest.approx(seconds, abs=60)
         assert 0 <= time.monotonic() - began_s < 60
+
+
+def test_a_clock_may_be_set_while_its_process_is_starting(tmp_path: Path) -> None:
+    file = tmp_path / "clock"
+    file.write_text("0")
+
+    with jumping_clock.ignored_until_heard():
+        process = subprocess.Popen([sys.executable, "-m", jumping_clock.__name__, file, "version"])
+    process.send_signal(jumping_clock.SIGNAL)
+
+    assert process.wait(timeout=60) == 0
 
 
 @pytest.mark.chaos

@@ -11,6 +11,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from accounts.models import User
 from accounts.services import mark_verified
 from chat import services
+from chat.posts import Post, post_all
 from chat.services import Outgoing
 from netra import traces
 from tests.fakes.otlp_server import Collector, otlp_server
@@ -90,6 +91,33 @@ def test_the_job_of_a_message_carries_its_trace(collector: Collector) -> None:
         "run_id": posted.run_id,
     }
     assert WORDS.encode() not in collector.raw
+
+
+@pytest.mark.django_db
+def test_of_messages_stored_together_each_has_its_own_trace(collector: Collector) -> None:
+    posts = []
+    for number in range(2):
+        user = User.objects.create_user(f"{WORDS}{number}@example.com", "Correct-horse-7-battery")
+        mark_verified(user=user)
+        with traces.within(HEADER), traces.span("send"):
+            message = Outgoing(client_id=WORDS, text=WORDS)
+            posts.append(Post(user=user, message=message, traceparent=traces.traceparent()))
+    posted = [one for one in post_all(posts) if one is not None]
+    traces.end()
+
+    carried = [
+        ProcrastinateJob.objects.get(args__run_id=one.run_id).args["traceparent"] for one in posted
+    ]
+    assert carried == [post.traceparent for post in posts]
+    stores = {store.parent: store.attributes for store in collector.of(TRACE)["store"]}
+    assert stores == {
+        send.split("-")[2]: {
+            "message_id": one.message_id,
+            "thread_id": one.thread_id,
+            "run_id": one.run_id,
+        }
+        for send, one in zip(carried, posted, strict=True)
+    }
 
 
 @pytest.mark.parametrize("is_there", [False, pytest.param(True, marks=pytest.mark.chaos)])
