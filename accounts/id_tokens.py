@@ -46,7 +46,8 @@ def verified(
     token: object, *, issuers: Collection[str], audience: str, keys_url: str
 ) -> Mapping[str, object]:
     """The claims of an ID token for this audience; raises TokenRefused."""
-    if not isinstance(token, str) or len(token) > TOKEN_CHARACTERS_MAX:
+    # Base64url and dots; half of a surrogate pair, which JSON can hold, could not even be read.
+    if not isinstance(token, str) or not token.isascii() or len(token) > TOKEN_CHARACTERS_MAX:
         raise TokenRefused("no_id_token")
     claims = _decoded(token, issuers=issuers, audience=audience, keys_url=keys_url)
     several = isinstance(claims["aud"], list) and len(claims["aud"]) > 1

@@ -9,7 +9,7 @@ from typing import Final
 
 from bench.people import Person
 from bench.servers import Server
-from bench.wire import Socket
+from bench.wire import Socket, SocketClosed
 from chat.models import Thread
 
 SOCKETS: Final = 50
@@ -36,6 +36,7 @@ class Crowd:
         self._have = array("B", bytes(EVENTS_MAX))
         self._wanted = 0
         self._wake: asyncio.Future[None] | None = None
+        self._lost: SocketClosed | None = None
         self._confirming: asyncio.Task[None] | None = None
 
     @staticmethod
@@ -65,11 +66,16 @@ class Crowd:
         return crowd
 
     async def completed(self, count: int) -> None:
-        """Wait until so many events have reached every socket."""
+        """Wait until so many events have reached every socket; raises SocketClosed."""
         while self.complete < count:
+            if self._lost is not None:
+                raise self._lost
             self._wanted = count
             self._wake = asyncio.get_running_loop().create_future()
-            await self._wake
+            try:
+                await self._wake
+            finally:
+                self._wake = None
 
     async def leave(self) -> None:
         if self._confirming is not None:
@@ -81,15 +87,24 @@ class Crowd:
 
     def _counted(self, socket: Socket) -> Socket:
         socket.on_frame = self._on_frame
+        socket.on_lost = self._on_lost
         self._sockets.append(socket)
         return socket
+
+    def _on_lost(self, why: SocketClosed) -> None:
+        """Without one of them no event reaches every socket any more."""
+        why.add_note(f"a socket at {self.server.kind}")
+        self._lost = why
+        if self._wake is not None and not self._wake.done():
+            self._wake.set_result(None)
 
     async def _confirm(self, thread: Thread) -> None:
         while True:
             await asyncio.sleep(CONFIRMS_EVERY_S)
             heads = {thread.public_id: self.complete}
             for socket in self._sockets:
-                socket.send(type="seen", heads=heads, bytes=socket.bytes)
+                if socket.is_open:
+                    socket.send(type="seen", heads=heads, bytes=socket.bytes)
 
     def _on_frame(self, frame: bytes) -> None:
         at = frame.find(SEQ) + len(SEQ)
@@ -107,9 +122,9 @@ class Crowd:
 
     def _completed_one(self) -> None:
         self.complete += 1
-        if self._wake is not None and self.complete >= self._wanted:
-            self._wake.set_result(None)
-            self._wake = None
+        wake = self._wake
+        if wake is not None and not wake.done() and self.complete >= self._wanted:
+            wake.set_result(None)
 
 
 async def _ready(server: Server, cookie: str) -> Socket:

@@ -30,18 +30,26 @@ EVENTS_S: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Side:
-    """One server with its crowd, and the way its events set out."""
+    """One server with its crowd, and the way its events set out.
+
+    Where events may get lost, `patience_s` is what is waited for them; otherwise it is for ever.
+    """
 
     crowd: Crowd
     source: Source
+    patience_s: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Throughput:
-    """Deliveries a second, by the clock and of the server's computing; shares of a core."""
+    """Deliveries a second, by the clock and of the server's computing; shares of a core.
+
+    `lost` are deliveries that never came.
+    """
 
     a_second: float
     a_cpu_second: float
+    lost: int
     server_busy: float
     client_busy: float
 
@@ -142,25 +150,40 @@ async def throughput(side: Side) -> Throughput:
 async def _throughput(side: Side) -> Throughput:
     """With at most WINDOW events that have not reached every socket."""
     crowd, emitted = side.crowd, side.crowd.complete
+    sent, had = 0, crowd.deliveries
     before: _Clock | None = None
     started = time.perf_counter()
     while (elapsed := time.perf_counter() - started) < WARM_S + RUN_S:
         if before is None and elapsed >= WARM_S:
             before = _Clock(crowd)
         await side.source(BATCH)
+        sent += BATCH
         emitted += BATCH
-        await crowd.completed(emitted - WINDOW)
+        if not await _arrived(side, emitted - WINDOW):
+            # What is lost is not waited for twice.
+            emitted = crowd.complete
     after = _Clock(crowd)
     assert before is not None, "no batch takes as long as a run"
-    await crowd.completed(emitted)
+    await _arrived(side, emitted)
     took_s, server_s = after.at - before.at, after.server_s - before.server_s
     deliveries = after.deliveries - before.deliveries
     return Throughput(
         a_second=deliveries / took_s,
         a_cpu_second=deliveries / server_s,
+        lost=sent * crowd.size - (crowd.deliveries - had),
         server_busy=server_s / took_s,
         client_busy=(after.client_s - before.client_s) / took_s,
     )
+
+
+async def _arrived(side: Side, count: int) -> bool:
+    """Whether so many events reached every socket while one had patience."""
+    try:
+        async with asyncio.timeout(side.patience_s):
+            await side.crowd.completed(count)
+    except TimeoutError:
+        return False
+    return True
 
 
 async def latency(side: Side, *, events_s: int) -> Latency:

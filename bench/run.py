@@ -1,6 +1,7 @@
 """Measures what is asked for and prints it; started by `python -m bench`, which has the engines."""
 
 import argparse
+import sys
 
 import django
 import uvloop
@@ -16,4 +17,4 @@ if __name__ == "__main__":
     wanted = sections_of(parser.parse_args().sections)
     if not SECTIONS.keys() | PEERS.keys() >= set(wanted):
         parser.error(f"the sections are {', '.join(SECTIONS)}, peers or {', '.join(PEERS)}")
-    uvloop.run(measure(wanted))
+    sys.exit(0 if uvloop.run(measure(wanted)) else 1)

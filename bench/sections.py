@@ -1,7 +1,9 @@
 """Every section of the bench by name, measured one after the other."""
 
+import asyncio
 import sys
 import time
+import traceback
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Final
@@ -68,6 +70,10 @@ PEERS: Final[Mapping[str, Callable[[], Awaitable[list[Row]]]]] = MappingProxyTyp
 )
 
 
+# The longest takes three minutes, several times as long on a busy machine.
+ENDS_WITHIN_S: Final = 900.0
+
+
 def sections_of(names: Sequence[str]) -> list[str]:
     """What is meant by these names: all without one, and those of the peers by `peers`."""
     if not names:
@@ -75,17 +81,26 @@ def sections_of(names: Sequence[str]) -> list[str]:
     return [one for name in names for one in (PEERS if name == "peers" else [name])]
 
 
-async def measure(names: Sequence[str]) -> None:
-    """Measure the sections of these names, and print each row when it is known."""
+async def measure(names: Sequence[str]) -> bool:
+    """Measure the sections of these names, and print each row when it is known; did all end?"""
     started = time.monotonic()
+    ended = True
     lines = [*machine.description(await in_database(_engines)), table.heading()]
     print("\n".join(lines), flush=True)
     for name in names:
         begun = time.monotonic()
-        rows = await {**SECTIONS, **PEERS}[name]()
+        try:
+            async with asyncio.timeout(ENDS_WITHIN_S):
+                rows = await {**SECTIONS, **PEERS}[name]()
+        # Whatever it is, the other sections' figures are not lost for it.
+        except Exception:
+            traceback.print_exc()
+            ended = False
+            continue
         print("\n".join(row.line() for row in rows), flush=True)
         print(f"{name} took {time.monotonic() - begun:.0f} s", file=sys.stderr, flush=True)
     print(f"took {time.monotonic() - started:.0f} s")
+    return ended
 
 
 def _engines() -> list[str]:

@@ -22,7 +22,7 @@ STARTS_WITHIN_S: Final = 60.0
 GARBAGE_S: Final = 1.0
 
 Kind = Literal["netra", "plain", "core", "raw", "joined"]
-Peer = Literal["websockets", "socketio", "chainlit"]
+Peer = Literal["websockets", "socketio", "chainlit", "chainlit-openai", "model"]
 By = Literal["uvicorn", "daphne"]
 
 

@@ -14,7 +14,7 @@ from bench.rivals.plain import GROUP
 from chat.database import in_database
 from chat.delivery import bell, log
 from chat.models import Thread
-from chat.protocol.events import AgentThinking, NewEvent, StoredEvent, encode_data
+from chat.protocol.events import AgentThinking, NewEvent, StoredEvent, encode_data, timestamp
 from netra.ids import ThreadID
 
 EVENT_BYTES: Final = 300
@@ -131,6 +131,6 @@ def _stored(seq: int, data: str) -> StoredEvent:
         type=AgentThinking.type,
         run_id=None,
         agent_name="bench",
-        ts=datetime.now(UTC),
+        ts=timestamp(datetime.now(UTC)),
         data=data,
     )

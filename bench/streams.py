@@ -48,6 +48,10 @@ class Answer:
         self.gaps = 0
 
     @property
+    def is_whole(self) -> bool:
+        return not self.gaps and self.status == "completed"
+
+    @property
     def first_token_ms(self) -> float:
         return 1000 * (self.first_at - self.sent_at)
 
@@ -64,18 +68,19 @@ class Answer:
 class Reader:
     """One user's socket, which asks in one thread, one question after the other."""
 
-    def __init__(self, socket: Socket) -> None:
+    def __init__(self, socket: Socket, *, question: str = QUESTION) -> None:
         self.answers: list[Answer] = []
+        self._question = question
         self._socket = socket
         self._thread_id: str | None = None
         self._seq = 0
         socket.on_frame = self._on_frame
 
     @staticmethod
-    async def enter(server: Server, person: Person) -> "Reader":
+    async def enter(server: Server, person: Person, *, question: str = QUESTION) -> "Reader":
         socket = await Socket.open(server.port, cookie=person.cookie)
         await socket.until("ready")
-        return Reader(socket)
+        return Reader(socket, question=question)
 
     async def ask(self) -> None:
         """Ask, and wait for the end of the answer."""
@@ -86,7 +91,7 @@ class Reader:
         answer = Answer()
         self.answers.append(answer)
         self._socket.send(
-            type="send", client_id=_new_id(), thread_id=self._thread_id, text=QUESTION
+            type="send", client_id=_new_id(), thread_id=self._thread_id, text=self._question
         )
         return answer
 
@@ -163,7 +168,8 @@ def _rows(count: int, answers: Sequence[Answer]) -> list[Row]:
             wanted=most[1:2],
         ),
         Row(
-            name="gaps", unit="in all", netra=[sum(map(_faults, answers))],
+            name="gaps", unit="in all",
+            netra=[sum(answer.gaps + (answer.status != "completed") for answer in answers)],
             wanted=most[2:],
         ),
     ]  # fmt: skip
@@ -172,10 +178,6 @@ def _rows(count: int, answers: Sequence[Answer]) -> list[Row]:
 def _new_id() -> str:
     """An id that no other frame has, also of another reader of the same person."""
     return secrets.token_hex(8)
-
-
-def _faults(answer: Answer) -> int:
-    return answer.gaps + (answer.status != "completed")
 
 
 async def _alone(server: Server, crowd: Sequence[Person]) -> float:

@@ -45,7 +45,10 @@ class Row:
 
     @property
     def ratio(self) -> float | None:
-        return None if self.beside is None else median(self.netra) / median(self.beside.values)
+        """None beside nobody, and beside a zero."""
+        if self.beside is None or not all(self.beside.values):
+            return None
+        return median(self.netra) / median(self.beside.values)
 
     @property
     def is_met(self) -> bool | None:
@@ -63,7 +66,7 @@ class Row:
         return "" if self.beside is None else f"{self.beside.name} {_spread(self.beside.values)}"
 
     def _ratio(self) -> str:
-        if self.beside is None:
+        if self.beside is None or self.ratio is None:
             return ""
         pairs = [a / b for a, b in zip(self.netra, self.beside.values, strict=True)]
         return f"{self.ratio:.2f} × ({min(pairs):.2f}–{max(pairs):.2f})"

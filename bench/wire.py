@@ -27,6 +27,8 @@ class Socket(asyncio.Protocol):
 
     def __init__(self, request: bytes) -> None:
         self.on_frame: Callable[[bytes], None] = self._keep
+        # Told why, unless it was closed from here.
+        self.on_lost: Callable[[SocketClosed], None] | None = None
         # Of text frames, as `seen` counts them.
         self.bytes = 0
         self.is_open = False
@@ -61,6 +63,8 @@ class Socket(asyncio.Protocol):
         self._transport.write(self._request)
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self.is_open and self.on_lost is not None:
+            self.on_lost(SocketClosed(f"{self._last_word}, {exc}"))
         self.is_open = False
         self._waiting.put_nowait(None)
 
@@ -121,8 +125,10 @@ class Socket(asyncio.Protocol):
         self._transport.pause_reading()
 
     def close(self) -> None:
-        self._write(CLOSE, (1000).to_bytes(2))
-        self._transport.close()
+        self.is_open = False
+        if not self._transport.is_closing():
+            self._write(CLOSE, (1000).to_bytes(2))
+            self._transport.close()
 
     def _keep(self, frame: bytes) -> None:
         self._waiting.put_nowait(frame)

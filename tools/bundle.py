@@ -25,7 +25,7 @@ ENTRIES: Final[Mapping[str, str]] = {
     "netra/page.css": "bundle/netra.css",
 }
 # What comes only when it is needed stays a file of its own.
-LATER: Final = ("../vendor/highlight.js", "../vendor/katex.js")
+LATER: Final = ("../vendor/katex.js",)
 # The licences travel in vendor/LICENSES.txt, whole, instead of in comments.
 OPTIONS: Final = (
     *("--bundle", "--format=esm", "--minify", "--target=es2022", "--charset=utf8"),

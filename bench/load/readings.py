@@ -85,11 +85,14 @@ def system(processes: Mapping[str, int]) -> System:
     )
 
 
+def computed_s(root: int) -> float:
+    """Seconds that a process and all that descend from it have computed."""
+    return sum(map(_cpu_s, _all_of(root)))
+
+
 def _process(root: int) -> Process:
-    # The servers descend from the process that measures, which is meant alone.
-    all_of_it = [root] if root == os.getpid() else [root, *machine.descendants(root)]
     return Process(
-        cpu_s=sum(map(_cpu_s, all_of_it)), memory_bytes=sum(map(_proportional_bytes, all_of_it))
+        cpu_s=computed_s(root), memory_bytes=sum(map(_proportional_bytes, _all_of(root)))
     )
 
 
@@ -124,6 +127,11 @@ def _bus_info() -> dict[str, str]:
     finally:
         bus.close()
     return info
+
+
+def _all_of(root: int) -> list[int]:
+    # The servers descend from the process that measures, which is meant alone.
+    return [root] if root == os.getpid() else [root, *machine.descendants(root)]
 
 
 def _cpu_s(process: int) -> float:

@@ -50,12 +50,14 @@ async def _measure(visitors: list[Visitor], processes: Mapping[str, int], option
         begun = await reading()
         talked = await crowd.talked(users, options, meter, reading)
         connections = sum(len(user.tabs) for user in users)
+    # On a machine that is too slow for the seconds asked for there may be none.
+    messages = talked.counts.acks or 1
     for table in (
         report.traffic(talked.counts, connections=connections, seconds=options.seconds),
         report.times(meter),
         report.faults(meter),
-        report.processes(before, begun, talked.reading, messages=talked.counts.acks),
-        report.stores(before, begun, talked.reading, messages=talked.counts.acks),
+        report.processes(before, begun, talked.reading, messages=messages),
+        report.stores(before, begun, talked.reading, messages=messages),
     ):
         print("\n".join(table), flush=True)
 

@@ -4,6 +4,7 @@ import asyncio
 
 import chainlit  # type: ignore[import-not-found]  # in an environment of its own
 
+# As model_server.py has them.
 TOKENS = 50
 TOKENS_PER_S = 25
 
@@ -16,5 +17,5 @@ async def answer(_message: object) -> None:
         # Against the start, so that a late wake-up is made good.
         due = started + number / TOKENS_PER_S
         await asyncio.sleep(max(0.0, due - asyncio.get_running_loop().time()))
-        await said.stream_token(f"token{number:03} ")
+        await said.stream_token(f"{' ' if number else ''}token{number:03}")
     await said.update()

@@ -1,6 +1,6 @@
 """One event to many sockets: how many deliveries a second, by each."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Final
 
@@ -14,9 +14,11 @@ from bench.sources import Source, bell_source, plain_source, raw_source
 from bench.table import Rival, Row, Wanted
 from chat.database import in_database
 
-SIZES: Final = (50, 200)
+# Its layer promises to deliver at most once.
+CORE_PATIENCE_S: Final = 1.0
 WANTED: Final = {
     (50, "plain"): 6.0,
+    (50, "core"): 10.0,
     (50, "raw"): 0.6,
     (200, "socketio"): 1.0,
 }
@@ -27,22 +29,22 @@ async def rows() -> list[Row]:
         machine.server_apart() as core,
         servers.web("netra", core=core) as netra,
         servers.web("plain", core=core) as plain,
+        servers.web("core", core=core) as on_core_layer,
         servers.web("raw", core=core) as raw,
         websockets_limit.server(core=core) as limit,
         socket_io.server(core=core) as other,
     ):
-        found: list[Row] = []
-        for size in SIZES:
-            async with AsyncExitStack() as leaving:
-                sides = [
-                    await leaving.enter_async_context(_side(server, size))
-                    for server in (netra, plain, raw, limit, other)
-                ]
-                turns = [[await throughput(side) for side in sides] for _ in range(REPEATS)]
-            ours, *theirs = (list(repeats) for repeats in zip(*turns, strict=True))
-            names = [side.crowd.server.kind for side in sides[1:]]
-            found += _rows(size, ours, dict(zip(names, theirs, strict=True)))
-    return found
+        fewest = await _compared(50, (netra, plain, on_core_layer, raw, limit, other))
+        return fewest + await _compared(200, (netra, plain, raw, limit, other))
+
+
+async def _compared(size: int, servers: Sequence[Server]) -> list[Row]:
+    async with AsyncExitStack() as leaving:
+        sides = [await leaving.enter_async_context(_side(server, size)) for server in servers]
+        turns = [[await throughput(side) for side in sides] for _ in range(REPEATS)]
+    ours, *theirs = map(list, zip(*turns, strict=True))
+    names = [server.kind for server in servers[1:]]
+    return _rows(size, ours, dict(zip(names, theirs, strict=True)))
 
 
 @asynccontextmanager
@@ -54,6 +56,9 @@ async def _side(server: Server, size: int) -> AsyncIterator[Side]:
     elif server.kind == "socketio":
         crowd = await Crowd.in_group(server, size=size, opened=socket_io.opened)
         side = Side(crowd, raw_source(socket_io.CHANNEL))
+    elif server.kind == "core":
+        crowd = await Crowd.in_group(server, size=size)
+        side = Side(crowd, plain_source("core"), CORE_PATIENCE_S)
     else:
         crowd = await Crowd.in_group(server, size=size)
         side = Side(crowd, _source(server.kind))
@@ -75,6 +80,14 @@ def _rows(size: int, ours: list[Throughput], theirs: dict[str, list[Throughput]]
         )
         for unit, figure in (("1/s", "a_second"), ("1/s of the server's CPU", "a_cpu_second"))
         for name, repeats in theirs.items()
+    ] + [
+        # All others are waited for until their last one has come.
+        Row(
+            name=f"deliveries to {size} sockets that never arrived", unit="in all",
+            netra=[one.lost for one in ours],
+            beside=Rival(name="core", values=[one.lost for one in repeats]),
+        )
+        for name, repeats in theirs.items() if name == "core"
     ]  # fmt: skip
 
 

@@ -22,7 +22,9 @@ def layer_of(layer: Layer) -> Any:
 
 
 def _options(layer: Layer) -> dict[str, Any]:
-    hosts = [{"address": settings.REDIS_URL}]
+    address = {"address": settings.REDIS_URL}
     if layer == "core":
-        return {"hosts": hosts, "capacity": CORE_CAPACITY}
-    return {"hosts": hosts}
+        # It waits five seconds for a message, and redis-py as long for any answer: whichever is
+        # first, and every consumer would end with an error after five seconds of quiet.
+        return {"hosts": [address | {"socket_timeout": None}], "capacity": CORE_CAPACITY}
+    return {"hosts": [address]}

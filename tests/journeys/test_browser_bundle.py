@@ -95,5 +95,5 @@ async def test_the_page_works_from_its_bundles(
     )
     [modules] = [name for name in loaded if name.startswith("bundle/chat.") and name.endswith("js")]
     later = LATER.findall((var / "static" / modules).read_text())
-    assert {name.partition(".")[0] for name in later} == {"vendor/highlight", "vendor/katex"}
+    assert {name.partition(".")[0] for name in later} == {"vendor/katex"}
     assert all((var / "static" / name).is_file() for name in later)

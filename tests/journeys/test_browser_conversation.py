@@ -30,6 +30,31 @@ RICH: Final = "\n\n".join(
     ]
 )
 
+# Lets an answer of several parts grow; gives what is other than if it had come at once.
+GROW = """async () => {
+  const { Markdown } = await import("/static/chat/markdown.js");
+  const section = "# One\\n\\nSome *words*\\nof it.\\n\\n- a\\n- b\\n\\n";
+  const code = "```\\nx = 1\\n\\ny\\n```\\n\\n";
+  const text = `${section}${code}| a | b |\\n|---|--:|\\n| 1 | 2 |\\n\\n> quoted\\n\\n`.repeat(8);
+  const [grown, whole] = [document.createElement("div"), document.createElement("div")];
+  const faults = [];
+  const markdown = new Markdown(grown);
+  let first = [];
+  for (let end = 5; end < text.length + 5; end += 5) {
+    markdown.update(text.slice(0, end));
+    if (first.length === 0 && grown.children.length === 2) first = [...grown.firstChild.children];
+  }
+  markdown.finish(text);
+  new Markdown(whole).finish(text);
+  if (first.length < 10 || first.some((node, at) => node !== grown.firstChild.children[at])) {
+    faults.push("a finished block is another one");
+  }
+  const blocks = (root) => [...root.children].flatMap((part) => [...part.children]);
+  const written = (root) => blocks(root).map((node) => node.outerHTML).join("\\n");
+  if (written(grown) !== written(whole)) faults.push(`${written(grown)} is not ${written(whole)}`);
+  return faults;
+}"""
+
 
 async def clipboard(tab: Tab) -> str:
     text: str = await tab.page.evaluate("navigator.clipboard.readText()")
@@ -50,12 +75,13 @@ async def test_formulas_code_and_tables_can_be_read_and_copied(
     tab = await visits.open(person.cookie(visits.servers), viewport=NARROW)
     await tab.chat(f"/chat/{thread}/")
     answer = tab.answers.last
-    await answer.locator(".prose > p").first.scroll_into_view_if_needed()
+    await answer.locator(".prose__part > p").first.scroll_into_view_if_needed()
     await expect(answer.locator(".katex-mathml math")).to_have_count(2)
-    await expect(answer.locator(".prose > p").first).to_contain_text("costs $5 or $6.")
+    await expect(answer.locator(".prose__part > p").first).to_contain_text("costs $5 or $6.")
 
     code = answer.locator(".code")
     await expect(code).to_contain_text(f"python · {LINES} lines")
+    await expect(code.locator(".hljs-number")).to_have_count(LINES)
     folded = await height_of(code)
     await code.get_by_role("button", name=f"Show all {LINES} lines").click()
     await expect(code.get_by_role("button", name="Show less")).to_be_visible()
@@ -68,17 +94,17 @@ async def test_formulas_code_and_tables_can_be_read_and_copied(
     await expect(table).to_contain_text(f"The first 100 of {ROWS} rows.")
     await table.get_by_role("button", name=f"Show {ROWS - 100} more").click()
     await expect(table.locator("tbody tr")).to_have_count(ROWS)
-    await table.hover()
     await table.get_by_role("button", name="Copy as CSV").click()
     assert (await clipboard(tab)).splitlines()[:2] == ["name,amount", "n0,0"]
-    await answer.locator(".prose > p").first.evaluate(
+    await answer.locator(".prose__part > p").first.evaluate(
         "(node) => getSelection().selectAllChildren(node)"
     )
     await tab.page.keyboard.press("Control+C")
     assert (await clipboard(tab)).strip() == r"A fraction \(\frac{1}{2}\) costs $5 or $6."
-    arabic = answer.locator(".prose > p", has_text="\u0645")
+    arabic = answer.locator(".prose__part > p", has_text="\u0645")
     assert await arabic.evaluate("(node) => getComputedStyle(node).direction") == "rtl"
     assert await tab.page.evaluate("document.documentElement.scrollWidth") == NARROW["width"]
+    assert await tab.page.evaluate(GROW) == []
     assert await violations(tab) == []
     await tab.page.reload()
     await expect(code.get_by_role("button", name="Wrap long lines")).to_have_attribute(

@@ -39,8 +39,8 @@ test("what changes is drawn with the next frame, once", () => {
 
 for (const [takes_ms, atLeast, atMost] of [
   [1, 55, 85],
-  [5, 130, 165],
-  [40, 290, 320],
+  [3, 160, 200],
+  [40, 340, 370],
 ]) {
   test(`draws of ${takes_ms} ms come ${atLeast} to ${atMost} ms apart`, () => {
     const page = pageOf({ takes_ms });
@@ -55,7 +55,7 @@ test("the last change is drawn", () => {
   changing(page);
   const count = page.drawn.length;
   page.soon();
-  page.clock.pass(300);
+  page.clock.pass(350);
   assert.equal(page.drawn.length, count + 1);
 });
 

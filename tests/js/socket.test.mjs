@@ -179,6 +179,32 @@ test("what is seen is confirmed at most once a second, with the bytes of all fra
   assert.deepEqual(seen.at(-1).heads, { thread_1_abc123: 7 });
 });
 
+test("text waits to be taken, but for no frame of another kind and only so much of it", () => {
+  const clock = createClock();
+  const [frames, told] = [[], []];
+  const connection = new Connection({
+    ...{ roads: createRoads(), clock, heads: () => ({}), onStatus: () => {} },
+    onFrame: ({ type, offset }) => frames.push(offset ?? type),
+    onText: () => told.push(frames.length),
+  });
+  connection.open();
+  Socket.last.say(ready);
+  const say = (offset) => Socket.last.say({ type: "delta", offset });
+  [0, 1].forEach(say);
+  assert.deepEqual([frames, told], [["ready"], [1, 1]]);
+  connection.takeTexts();
+  connection.takeTexts();
+  say(2);
+  Socket.last.say(pong);
+  assert.deepEqual(frames, ["ready", 0, 1, 2, "pong"]);
+  frames.length = 0;
+  Array.from({ length: 65 }, (_, offset) => say(offset));
+  assert.deepEqual(frames, Array.from({ length: 65 }, (_, offset) => offset));
+  say(65);
+  Socket.last.end(1006);
+  assert.equal(frames.at(-1), 65);
+});
+
 test("a new connection counts its bytes from the beginning", () => {
   const { clock } = readied();
   Socket.last.end(1006);

@@ -1,49 +1,88 @@
-// Colours of code, by highlight.js, which comes with the first code of a language.
+// Colours of code, by a worker, which comes with the first code of a language.
 
-// Without a network they would gather; the first ones stay plain.
-const WAITING_MAX = 200;
-
-/** @type {typeof import("../vendor/highlight.js").default | null} */
-let hljs = null;
-let isAsked = false;
-/** @type {{text: {again: () => void}, root: Element}[]} */
-let waiting = []; // finished texts with code that is not coloured yet
+// Without a network they would gather; what comes then stays plain.
+const ASKED_MAX = 1_000;
+// While an answer grows its next draw shows them, and this is some time after that.
+const SHOWN_AFTER_MS = 350;
 
 /**
- * The code as HTML, or null where it stays plain: of no known language, or until that is known.
- * @param {string} code
- * @param {string} language
+ * @typedef {{id: number, code: string, language: string}} Asked
+ * @typedef {{id: number, html: string | null}} Answered
+ * @typedef {{show: (html: string | null) => void, isGrowing: boolean}} Asker
  */
-export function colours(code, language) {
-  if (hljs === null) {
-    if (language !== "") load();
-    return null;
-  }
-  if (!hljs.getLanguage(language)) return null;
-  return hljs.highlight(code, { language, ignoreIllegals: true }).value;
-}
+
+/** @type {Worker | null} */
+let worker = null;
+/** @type {Map<number, Asker>} */
+const askers = new Map();
+/** @type {Asked[]} */
+let unsent = [];
+/** @type {(() => void)[]} */
+let unshown = [];
+let lastId = 0;
+let timer = 0;
 
 /**
- * A finished text is shown again when colours come, where it has code.
- * @param {{again: () => void}} text
- * @param {Element} root
+ * Asks for code as HTML. `show` is called with it later, or with null where the code stays plain:
+ * of no known language, or without a network.
+ * @param {{code: string, language: string}} what
+ * @param {Asker} asker whether its text grows: then `showColours` is waited for
  */
-export function useColours(text, root) {
-  if (hljs !== null || root.querySelector('code[class*="language-"]') === null) return;
-  waiting.push({ text, root });
-  if (waiting.length > WAITING_MAX) waiting.shift();
+export function askColours(what, asker) {
+  if (what.language === "" || askers.size >= ASKED_MAX) return;
+  lastId += 1;
+  askers.set(lastId, asker);
+  if (unsent.length === 0) queueMicrotask(send);
+  unsent.push({ id: lastId, ...what });
 }
 
-async function load() {
-  if (isAsked) return;
-  isAsked = true;
-  try {
-    ({ default: hljs } = await import("../vendor/highlight.js"));
-  } catch {
-    isAsked = false; // no network: code stays plain, and the next one asks again
-    return;
+/** Shows the colours that have come. */
+export function showColours() {
+  clearTimeout(timer);
+  timer = 0;
+  const shows = unshown;
+  unshown = [];
+  for (const show of shows) show();
+}
+
+function send() {
+  const asked = unsent;
+  unsent = [];
+  worker ??= started();
+  if (worker === null) giveUp();
+  else worker.postMessage(asked);
+}
+
+/** @returns {Worker | null} */
+function started() {
+  /** @type {HTMLMetaElement | null} */
+  const address = document.querySelector('meta[name="colours"]');
+  if (address === null) return null;
+  const made = new Worker(address.content, { type: "module" });
+  made.onmessage = ({ data }) => take(data);
+  made.onerror = giveUp;
+  return made;
+}
+
+/** @param {Answered[]} answers */
+function take(answers) {
+  let isAwaited = false;
+  for (const { id, html } of answers) {
+    const asker = askers.get(id);
+    if (asker === undefined) continue;
+    askers.delete(id);
+    isAwaited ||= !asker.isGrowing;
+    unshown.push(() => asker.show(html));
   }
-  const shown = waiting.filter(({ root }) => root.isConnected);
-  waiting = [];
-  for (const { text } of shown) text.again();
+  if (isAwaited) showColours();
+  else if (timer === 0) timer = setTimeout(showColours, SHOWN_AFTER_MS);
+}
+
+// It could not be loaded: code stays plain, and the next one tries again.
+function giveUp() {
+  worker?.terminate();
+  worker = null;
+  const given = [...askers.values()];
+  askers.clear();
+  for (const { show } of given) show(null);
 }

@@ -3,8 +3,8 @@
 // The server tells what has grown every 60 ms: a draw in between would show nothing new.
 const DRAWN_EVERY_MS = 60;
 // What grows may not take more than this share of the time, with all that the browser does for it.
-const DRAW_SHARE = 1 / 30;
-const PAUSE_MAX_MS = 300;
+const DRAW_SHARE = 1 / 60;
+const PAUSE_MAX_MS = 350;
 const FRAME_MS = 16;
 
 /**

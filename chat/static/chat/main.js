@@ -52,11 +52,16 @@ const PROTOCOL = "netra.v1";
 let shown = null; // key of the thread on the screen
 let wasReady = false;
 let isForgetful = false; // unsent messages end with this page
+let isAllDue = true; // more than the text of an answer has changed since the last draw
+let wasRunning = false;
 
 const preferences = new Preferences({ storage: () => localStorage });
 const store = createStore();
 const drawing = createDrawing(
-  () => draw(store.state),
+  () => {
+    session.takeTexts();
+    draw(store.state);
+  },
   { ...clock, now: () => performance.now() },
   (work) => requestAnimationFrame(work),
 );
@@ -71,6 +76,7 @@ const session = new Session({
   outboxStore: new OutboxStore({ store: new IndexedStore(globalThis.indexedDB), onRefused: warn }),
   tabs: new Tabs({ user_id: config.user.user_id }),
   user_id: config.user.user_id,
+  onText: drawing.soon,
   onOtherUser: () => location.replace("/chat/"),
 });
 const api = new ThreadsApi({ url: config.api_url, csrfToken: config.csrf_token });
@@ -157,7 +163,7 @@ const status = createStatus({
   onDismiss: () => store.dispatch({ type: "page.dismiss" }),
 });
 const queue = createQueueLine({ line: byId("queue"), region: byId("conversation") });
-const limits = new Limits({ api, now: () => performance.now(), onRead: drawing.next });
+const limits = new Limits({ api, now: () => performance.now(), onRead: drawAll });
 const limitLine = createLimitLine({
   ...{ line: byId("limit"), planUrl: config.plan_url },
   storage: localStorage,
@@ -240,14 +246,18 @@ function draw(state) {
   const thread = currentThread(state);
   if (thread === null || state.current === null) return; // nothing is open yet
   if (state.current !== shown) nameThread(thread);
-  status.update(state.connection, state);
   conversation.update(state.current, thread);
   announce(state);
+  const isRunning = activeRun(thread) !== null;
+  if (!isAllDue && isRunning === wasRunning) return;
+  isAllDue = false;
+  wasRunning = isRunning;
+  status.update(state.connection, state);
   queue.update(thread, state.connection);
   limitLine.update(limits.usage, thread);
   const isReady = state.connection.status === "ready" && !config.is_looking;
-  if (isReady && activeRun(thread) === null) limits.changed();
-  composer.update({ isRunning: activeRun(thread) !== null, model: thread.model });
+  if (isReady && !isRunning) limits.changed();
+  composer.update({ isRunning, model: thread.model });
   byId("typing").hidden = state.typing === null || state.typing.thread_id !== thread.thread_id;
   const title = nameOf(shownRows(state.list).find((row) => row.thread_id === state.current) ?? {});
   setText(byId("title"), title);
@@ -268,8 +278,12 @@ function reloadWhenReady({ connection }) {
 // Text that grows may take its time; steps of a run are short, and whoever does something waits.
 /** @type {(state: State, action: Action) => void} */
 function drawWhatChanged(_state, { type }) {
-  if (type === "delta") drawing.soon();
-  else drawing.next();
+  if (type !== "delta") drawAll();
+}
+
+function drawAll() {
+  isAllDue = true;
+  drawing.next();
 }
 
 // What an answer has grown by is read with each drawing, but it may begin and end between two.

@@ -2,13 +2,15 @@
 
 import MarkdownIt from "../vendor/markdown-it.js";
 import { blocksOf, finishedCount } from "./blocks.js";
-import { useColours } from "./colours.js";
+import { showColours } from "./colours.js";
 import { useFormulas } from "./formulas.js";
 import { itemsOf } from "./prose.js";
 import { boundedTables } from "./tables.js";
 import { foldCode } from "./view/code_frame.js";
+import { element } from "./view/element.js";
 import { createLongText } from "./view/long_text.js";
 import { changedView, viewOf } from "./view/prose.js";
+import { finishTables } from "./view/table_frame.js";
 
 /**
  * @import {Env, Token} from "../vendor/markdown-it.js"
@@ -19,6 +21,8 @@ import { changedView, viewOf } from "./view/prose.js";
 
 // Some times the longest answer that is read; what is behind it is shown as it is.
 const MARKDOWN_MAX_CHARS = 100_000;
+// With each draw the browser goes over all parts, and over the blocks of the last one.
+const PART_BLOCKS = 16;
 
 const md = new MarkdownIt({ html: false, linkify: true, breaks: false });
 useFormulas(md);
@@ -35,9 +39,12 @@ export function renderMarkdown(target, text) {
 /**
  * Keeps `target` showing a text that grows. Blocks that are finished keep their DOM; `finish`
  * compares every block once more, since a link's definition may come long after its use.
+ * Blocks stand in parts, each of which is laid out and painted by itself.
  */
 export class Markdown {
   #target;
+  /** @type {HTMLElement | null} */
+  #part = null; // the last one
   /** @type {View[]} */
   #finished = []; // views of blocks that `update` no longer looks at
   /** @type {View[]} */
@@ -48,7 +55,6 @@ export class Markdown {
   #shown = "";
   /** @type {ReturnType<typeof createLongText> | null} */
   #rest = null; // of a text that is too long
-  #whole = ""; // of a finished one
 
   /** @param {HTMLElement} target */
   constructor(target) {
@@ -57,6 +63,7 @@ export class Markdown {
 
   /** @param {string} source */
   update(source) {
+    showColours();
     const text = this.#bounded(withPlainNewlines(source));
     if (text === this.#shown) return;
     if (!text.startsWith(this.#shown)) this.#reset();
@@ -71,7 +78,6 @@ export class Markdown {
 
   /** @param {string} source */
   finish(source) {
-    this.#whole = source;
     const text = this.#bounded(withPlainNewlines(source));
     this.#growing = [...this.#finished, ...this.#growing];
     this.#finished = [];
@@ -80,12 +86,7 @@ export class Markdown {
     this.#shown = text;
     this.#show(text, { isGrowing: false });
     foldCode(this.#target);
-    useColours(this, this.#target);
-  }
-
-  /** Shows a finished text once more, when what colours code has come. */
-  again() {
-    this.finish(this.#whole);
+    finishTables();
   }
 
   /** @type {(text: string) => string} */
@@ -99,6 +100,7 @@ export class Markdown {
 
   #reset() {
     this.#target.replaceChildren(...(this.#rest === null ? [] : [this.#rest.node]));
+    this.#part = null;
     this.#finished = [];
     this.#growing = [];
     this.#offset = 0;
@@ -110,9 +112,24 @@ export class Markdown {
     this.#env.isGrowing = isGrowing;
     const blocks = blocksOf(md, text, this.#env);
     const items = blocks.map(({ tokens }) => itemOf(tokens));
-    const last = this.#finished.at(-1)?.node ?? null;
-    this.#growing = shown(this.#target, { before: this.#growing, items, last, isGrowing });
+    const before = this.#growing;
+    for (const { node } of before.slice(items.length)) node.remove();
+    this.#growing = items.map((item, at) => {
+      const held = before[at];
+      if (held !== undefined) return changedView(held, item, { isGrowing });
+      const view = viewOf(item, { isGrowing });
+      this.#partWithRoom().append(view.node);
+      return view;
+    });
     return blocks;
+  }
+
+  #partWithRoom() {
+    if (this.#part !== null && this.#part.childElementCount < PART_BLOCKS) return this.#part;
+    this.#part = element("div", { class: "prose__part" });
+    if (this.#rest === null) this.#target.append(this.#part);
+    else this.#rest.node.before(this.#part);
+    return this.#part;
   }
 }
 
@@ -130,22 +147,4 @@ function itemOf(block) {
   const isOne = items.length === 1 && items[0].kind !== "text";
   const item = isOne ? items[0] : { kind: "element", tag: "p", children: items };
   return { ...item, attributes: { ...item.attributes, dir: "auto" } };
-}
-
-// Shows the items behind the node `last`, where the views `before` are now.
-/**
- * @param {HTMLElement} target
- * @param {{before: View[], items: Item[], last: ChildNode | null, isGrowing: boolean}} what
- */
-function shown(target, { before, items, last, isGrowing }) {
-  for (const { node } of before.slice(items.length)) node.remove();
-  let previous = last;
-  return items.map((item, at) => {
-    const held = before[at];
-    const view = held ? changedView(held, item, { isGrowing }) : viewOf(item, { isGrowing });
-    if (held === undefined && previous === null) target.prepend(view.node);
-    else if (held === undefined) previous?.after(view.node);
-    previous = view.node;
-    return view;
-  });
 }

@@ -1,7 +1,7 @@
 // What the page does: it joins store, connection and outbox, and knows no element.
 
 import { isAnswer, isFailedSubscribe, isNotUnderstood } from "./answers.js";
-import { clock as realClock } from "./clock.js";
+import { clock as real } from "./clock.js";
 import { choice } from "./entries.js";
 import { Outbox, newClientId } from "./outbox.js";
 import { Requests } from "./requests.js";
@@ -56,9 +56,10 @@ export class Session {
    * @param {Tabs} options.tabs the user's other tabs
    * @param {string} options.user_id the user this page was made for
    * @param {() => void} options.onOtherUser the connection belongs to another user than the page
+   * @param {() => void} [options.onText] text of an answer waits for `takeTexts`
    * @param {Clock} [options.clock]
    */
-  constructor({ store, roads, outboxStore, tabs, user_id, onOtherUser, clock = realClock }) {
+  constructor({ store, roads, outboxStore, tabs, user_id, onOtherUser, onText, clock = real }) {
     this.#store = store;
     this.#user_id = user_id;
     this.#onOtherUser = onOtherUser;
@@ -69,6 +70,7 @@ export class Session {
       onFrame: (frame) => this.#receive(frame),
       onStatus: (status) => this.#note(status),
       heads: () => heads(store.state),
+      onText,
     });
     /** @type {(frame: object) => boolean} */
     const send = (frame) => this.#mayTalk && this.#connection.send(frame);
@@ -233,6 +235,10 @@ export class Session {
    */
   withdraw(client_id) {
     return this.#outbox.withdraw(client_id);
+  }
+
+  takeTexts() {
+    this.#connection.takeTexts();
   }
 
   reconnect() {

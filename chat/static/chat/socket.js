@@ -23,6 +23,9 @@ const DRAIN = 1012;
 const TOO_MANY_CONNECTIONS = 4529;
 // A server notices within 60 s that a network is gone; till then the lost connection has a place.
 const PLACE_LOST_MAX_MS = 75_000;
+// So much text that grows may wait for the next draw; a hidden page does not draw.
+const TEXTS_MAX = 64;
+const TEXT = /^\{"type": ?"delta"/;
 const NETWORK_LOST = { code: 1006, reason: "" };
 
 /** The connection of a page; it opens when told to and stays until a final close code. */
@@ -32,6 +35,9 @@ export class Connection {
   #onFrame;
   #onStatus;
   #heads;
+  #onText;
+  /** @type {string[]} */
+  #texts = []; // frames of text that wait
   /** @type {Carrier | null} */
   #socket = null;
   #phase = "closed"; // closed, opening, connected, ready
@@ -62,8 +68,11 @@ export class Connection {
    * @param {(frame: ServerFrame) => void} options.onFrame every frame of the server, in order
    * @param {(status: Status) => void} options.onStatus
    * @param {() => Record<string, number>} options.heads what `seen` confirms
+   * @param {(() => void) | null} [options.onText] text has grown: its frames wait for `takeTexts`,
+   *   but not longer than for the next frame of another kind
    */
-  constructor({ roads, clock, onFrame, onStatus, heads }) {
+  constructor({ roads, clock, onFrame, onStatus, heads, onText = null }) {
+    this.#onText = onText;
     this.#roads = roads;
     this.#clock = clock;
     this.#onFrame = onFrame;
@@ -111,6 +120,13 @@ export class Connection {
     return true;
   }
 
+  /** Hands over the frames of text that wait: together they cost less than one by one. */
+  takeTexts() {
+    const texts = this.#texts;
+    this.#texts = [];
+    for (const data of texts) this.#onFrame(JSON.parse(data));
+  }
+
   /** @param {string} data */
   #receive(data) {
     this.#lastFrameAt = this.#clock.now();
@@ -118,6 +134,13 @@ export class Connection {
     this.#bytes += countBytes(data);
     this.#endAnswer?.();
     this.#endAnswer = null;
+    if (this.#onText !== null && this.#texts.length < TEXTS_MAX && TEXT.test(data)) {
+      this.#texts.push(data);
+      this.#confirmSoon();
+      this.#onText();
+      return;
+    }
+    this.takeTexts();
     /** @type {ServerFrame} */
     const frame = JSON.parse(data);
     const changesStatus = this.#note(frame);
@@ -157,6 +180,7 @@ export class Connection {
 
   /** @param {{code: number, reason: string}} close */
   #closed({ code, reason }) {
+    this.takeTexts();
     this.#endAnswer?.();
     this.#endSeen?.();
     this.#endSilence();

@@ -1,6 +1,7 @@
 // Offsets and lengths on the wire count Unicode code points; JavaScript counts UTF-16 units.
 
 const encoder = new TextEncoder();
+const BEYOND_ASCII = /[^\u0000-\u007f]/;
 
 /**
  * Number of code points in `text`.
@@ -35,7 +36,7 @@ export function indexOfPoint(text, point) {
  * @param {string} text
  */
 export function countBytes(text) {
-  return encoder.encode(text).length;
+  return BEYOND_ASCII.test(text) ? encoder.encode(text).length : text.length;
 }
 
 /**

@@ -78,9 +78,14 @@ export function createAnswer({ onDecide, onAnswerAgain, onSwitch, onRate }, node
     foot: foot.node,
     /** @param {AnswerItem} item */
     update(item) {
-      if (isSame(item, shown)) return;
-      if (item.run !== shown?.run) showRun(item.run);
+      const before = shown;
       shown = item;
+      if (before !== null && isSame(item, before)) return;
+      if (before !== null && hasGrown(item, before)) {
+        text.update(item.run, false);
+        return;
+      }
+      if (item.run !== before?.run) showRun(item.run);
       ending.update(item);
       foot.update(item);
     },
@@ -88,14 +93,24 @@ export function createAnswer({ onDecide, onAnswerAgain, onSwitch, onRate }, node
 }
 
 // Of a long thread all but one answer stay as they are with each piece of text.
-/** @type {(item: AnswerItem, shown: AnswerItem | null) => boolean} */
+/** @type {(item: AnswerItem, shown: AnswerItem) => boolean} */
 function isSame(item, shown) {
-  return (
-    shown !== null &&
-    item.run === shown.run &&
-    item.isAsked === shown.isAsked &&
-    JSON.stringify(item.versions) === JSON.stringify(shown.versions)
-  );
+  return item.run === shown.run && hasSamePlace(item, shown);
+}
+
+// And of that one nothing but its text changes.
+/** @type {(item: AnswerItem, shown: AnswerItem) => boolean} */
+function hasGrown(item, shown) {
+  const { text, length: _, textAttempt: __, ...rest } = item.run;
+  if (text === "" || shown.run.text === "" || ENDED.has(rest.status)) return false;
+  const names = /** @type {(keyof typeof rest)[]} */ (Object.keys(rest));
+  return hasSamePlace(item, shown) && names.every((name) => rest[name] === shown.run[name]);
+}
+
+/** @type {(item: AnswerItem, shown: AnswerItem) => boolean} */
+function hasSamePlace(item, shown) {
+  if (item.isAsked !== shown.isAsked) return false;
+  return JSON.stringify(item.versions) === JSON.stringify(shown.versions);
 }
 
 /** @param {Pick<MessageActions, "onAnswerAgain" | "onSwitch" | "onRate">} actions */

@@ -5,7 +5,7 @@ import { copySources } from "../math.js";
 import { refusalWords } from "../refusals.js";
 import { timeline } from "../timeline.js";
 import { rememberWrapping } from "./code_frame.js";
-import { element } from "./element.js";
+import { element, setHidden } from "./element.js";
 import { MessageList } from "./message_list.js";
 import { createOlder } from "./older.js";
 
@@ -52,6 +52,7 @@ export class Conversation {
   /** @type {Thread | null} */
   #shownThread = null;
   #follows = true;
+  #ownTop = 0; // where the page itself has scrolled to last
 
   /**
    * @param {object} options
@@ -90,6 +91,7 @@ export class Conversation {
   toEnd() {
     // What a new thread shows is read from its beginning.
     this.#region.scrollTop = this.#empty.hidden ? this.#region.scrollHeight : 0;
+    this.#ownTop = this.#region.scrollTop;
     this.#showJump(false);
   }
 
@@ -102,8 +104,9 @@ export class Conversation {
     this.#list.update(items);
     if (held !== null) this.#hold(held);
     const isLoading = thread.seq === null && !thread.missing;
-    this.#empty.hidden = items.length > 0 || isLoading || thread.missing;
-    this.#state.replaceChildren(...stateOf(thread, isLoading && items.length === 0));
+    setHidden(this.#empty, items.length > 0 || isLoading || thread.missing);
+    const state = stateOf(thread, isLoading && items.length === 0);
+    if (state.length > 0 || this.#state.hasChildNodes()) this.#state.replaceChildren(...state);
     if (key !== this.#shownKey) this.toEnd();
     this.#shownKey = key;
     this.#shownThread = thread;
@@ -124,6 +127,7 @@ export class Conversation {
   }
 
   #scrolled() {
+    if (this.#follows && this.#region.scrollTop === this.#ownTop) return;
     this.#list.look(this.#top);
     this.#showJump(this.#empty.hidden && !this.#isAtEnd());
     const { scrollTop } = this.#region;

@@ -30,6 +30,15 @@ export function setText(node, text) {
 }
 
 /**
+ * Hides or shows only where that changes something: the browser styles anew what is set again.
+ * @param {HTMLElement} node
+ * @param {boolean} isHidden
+ */
+export function setHidden(node, isHidden) {
+  if (node.hidden !== isHidden) node.hidden = isHidden;
+}
+
+/**
  * Makes the children of `parent` exactly `nodes`, in that order, moving only what is out of place.
  * @param {Element} parent
  * @param {Element[]} nodes

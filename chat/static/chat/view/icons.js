@@ -40,11 +40,21 @@ const PATHS = {
     "M14.5 6.5a4 4 0 0 1 5-1.2l-2.7 2.7 1.7 1.7 2.7-2.7a4 4 0 0 1-5.4 4.6L8 19.5 5 16.5l8-7.7a4 4 0 0 1 1.5-2.3z",
 };
 
+/** @type {Map<string, SVGSVGElement>} */
+const drawn = new Map();
+
 /**
  * An icon as an element that assistive technology passes over.
  * @param {string} name
  */
 export function icon(name) {
+  const held = drawn.get(name) ?? draw(name);
+  drawn.set(name, held);
+  return /** @type {SVGSVGElement} */ (held.cloneNode(true)); // a third of the work of a new one
+}
+
+/** @param {string} name */
+function draw(name) {
   const svg = document.createElementNS(SVG, "svg");
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");

@@ -1,7 +1,7 @@
 // The upper end of a conversation: older messages are loaded there, or it is the beginning.
 
 import { gettext } from "../gettext.js";
-import { element, setText } from "./element.js";
+import { element, setHidden, setText } from "./element.js";
 
 /** @import {Thread} from "../thread.js" */
 
@@ -26,10 +26,10 @@ export function createOlder(onOlder) {
       if (thread_id !== shown) hasMore = false;
       shown = thread_id;
       hasMore ||= isMore;
-      node.hidden = !hasMore;
-      more.hidden = !isMore || older === "loading";
+      setHidden(node, !hasMore);
+      setHidden(more, !isMore || older === "loading");
       setText(said, wordsOf(isMore, older));
-      said.hidden = said.textContent === "";
+      setHidden(said, said.textContent === "");
     },
   };
 }

@@ -1,6 +1,6 @@
 // The items of an answer as elements that change as little as possible while the answer grows.
 
-import { colours } from "../colours.js";
+import { askColours } from "../colours.js";
 import { typeset } from "../math.js";
 import { colouredItems, isSameElement, isSameItem, itemsOf } from "../prose.js";
 import { frameCode } from "./code_frame.js";
@@ -8,7 +8,7 @@ import { element } from "./element.js";
 import { finishLink } from "./links.js";
 import { frameTable } from "./table_frame.js";
 
-// Colouring is quadratic for a block that grows; above this size it waits for the end.
+// Colouring is quadratic for a block that grows; above this size the rest waits for the end.
 const HIGHLIGHT_WHILE_GROWING_MAX_CHARS = 4_000;
 const HIGHLIGHT_MAX_CHARS = 60_000;
 // Above it a whole is made anew: with each child that comes or goes, a text without letters is
@@ -24,9 +24,10 @@ const KEPT_WHOLE = new Set(["link", "formula"]);
 
 /**
  * What is shown of an item: its `node`, which for code and tables is their frame, and the element
- * that its children are in.
- * @typedef {{item: Item, node: ChildNode, children: View[], into?: Element,
- *   isColoured?: boolean, grow?: (rows: Token[][]) => void}} View
+ * that its children are in. Of code, `asked` is what colours were asked for, and `coloured` is what
+ * has them, which may be its beginning only.
+ * @typedef {{item: Item, node: ChildNode, children: View[], into?: Element, asked?: string,
+ *   coloured?: {source: string, items: Item[]}, grow?: (rows: Token[][]) => void}} View
  * @typedef {View & {node: HTMLElement, into: HTMLElement}} ElementView
  * @typedef {{isGrowing: boolean}} Growth whether the text still grows
  */
@@ -73,17 +74,19 @@ const MAKERS = {
   },
   code(item, text) {
     const { language } = item;
-    const children = codeItems(item, text);
+    const children = codeItems(item);
     const attributes = language === "" ? undefined : { class: `language-${language}` };
     const view = elementView({ kind: "element", tag: "code", attributes, children }, text);
     const node = frameCode(element("pre", { dir: "auto" }, view.node));
-    return { ...view, item, node, isColoured: isColoured(children) };
+    const framed = { ...view, item, node };
+    colour(framed, item, text);
+    return framed;
   },
   table(item, text) {
     const view = elementView(item, text);
     const table = /** @type {HTMLTableElement} */ (view.node);
     const held = { rows: item.rows ?? [], grow: () => {} };
-    view.node = frameTable(table, held, (rows) => rowsOf(rows, text));
+    view.node = frameTable(table, held, (rows) => rowsOf(rows, text), text.isGrowing);
     view.grow = held.grow;
     return view;
   },
@@ -105,10 +108,8 @@ const CHANGES = {
   formula: (view, item) => isSameItem(view.item, item),
   code(view, item, text) {
     if (view.item.language !== item.language) return false;
-    if (view.item.source === item.source && view.isColoured) return true;
-    const items = codeItems(item, text);
-    view.isColoured = isColoured(items);
-    return changeInto(view, items, text);
+    colour(view, item, text);
+    return view.item.source === item.source || changeInto(view, codeItems(item, view), text);
   },
   table(view, item, text) {
     view.grow?.(item.rows ?? []);
@@ -159,16 +160,40 @@ function isKept(before, item) {
   return isSameElement(before, item) && (KEPT_WHOLE.has(item.kind) ? isSameItem(before, item) : true);
 }
 
-/** @type {(item: Item, text: Growth) => Item[]} */
-function codeItems({ source = "", language = "" }, { isGrowing }) {
-  const limit = isGrowing ? HIGHLIGHT_WHILE_GROWING_MAX_CHARS : HIGHLIGHT_MAX_CHARS;
-  const html = source.length > limit ? null : colours(source, language);
-  return html === null ? [{ kind: "text", text: source }] : colouredItems(html);
+// What has grown behind the colours is plain for the moment.
+/** @type {(item: Item, view?: View) => Item[]} */
+function codeItems({ source = "" }, { coloured } = /** @type {View} */ ({})) {
+  if (coloured === undefined || !source.startsWith(coloured.source)) {
+    return [{ kind: "text", text: source }];
+  }
+  const rest = source.slice(coloured.source.length);
+  return rest === "" ? coloured.items : [...coloured.items, { kind: "text", text: rest }];
 }
 
-/** @type {(items: Item[]) => boolean} */
-function isColoured(items) {
-  return items.some(({ kind }) => kind !== "text");
+/** @type {(view: View, item: Item, text: Growth) => void} */
+function colour(view, { source = "", language = "" }, { isGrowing }) {
+  const limit = isGrowing ? HIGHLIGHT_WHILE_GROWING_MAX_CHARS : HIGHLIGHT_MAX_CHARS;
+  if (source.length > limit || view.asked === source) return;
+  view.asked = source;
+  askColours({ code: source, language }, { isGrowing, show });
+
+  /** @param {string | null} html */
+  function show(html) {
+    if (html === null) view.asked = undefined;
+    else if (view.item.source?.startsWith(source)) showColoured(view, source, html);
+  }
+}
+
+/** @type {(view: View, source: string, html: string) => void} */
+function showColoured(view, source, html) {
+  view.coloured = { source, items: colouredItems(html) };
+  const items = codeItems(view.item, view);
+  const text = { isGrowing: true };
+  if (changeInto(view, items, text)) return;
+  const attributes = { class: view.into?.className ?? "" };
+  const anew = elementView({ kind: "element", tag: "code", attributes, children: items }, text);
+  view.into?.replaceWith(anew.node);
+  Object.assign(view, { into: anew.node, children: anew.children });
 }
 
 // Rows of a table that were not shown yet.
