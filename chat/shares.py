@@ -65,12 +65,10 @@ def share_thread(*, user: User, thread_id: str) -> Shared:
     return _told(share)
 
 
-def share_of(*, user: User, thread_id: str) -> Shared:
-    """The thread's share; raises ThreadNotFound, ShareNotFound."""
+def share_of(*, user: User, thread_id: str) -> Shared | None:
+    """The thread's share, where it has one; raises ThreadNotFound."""
     share = Share.objects.filter(thread=_thread(user, thread_id)).first()
-    if share is None:
-        raise ShareNotFound
-    return _told(share)
+    return None if share is None else _told(share)
 
 
 def revoke_share(*, user: User, thread_id: str) -> None:

@@ -1,9 +1,10 @@
 """A streaming replica of the tests' own PostgreSQL."""
 
 import os
+import signal
 import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import LiteralString
 from urllib.parse import quote
@@ -11,6 +12,7 @@ from urllib.parse import quote
 import psycopg
 from django.conf import settings
 
+from bench.machine import descendants
 from netra.engines import OWNER, Postgres, wait_until_ready
 from netra.processes import Program, end, spawn
 
@@ -28,9 +30,13 @@ class Standby:
         wait_until_ready(self.engine, self._process)
 
     def kill(self) -> None:
-        """End it as a crash does."""
+        """End it as a machine that fails does: its sessions with it, which may answer once more."""
         assert self._process is not None
-        self._process.kill()
+        sessions = list(descendants(self._process.pid))
+        for pid in (self._process.pid, *sessions):
+            # They end by themselves, too, once the first of them is gone.
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
         self._process.wait()
 
     def stop(self) -> None:

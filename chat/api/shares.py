@@ -34,10 +34,13 @@ def share_thread(request: HttpRequest, thread_id: str) -> HttpResponse:
     return _told(request, shared)
 
 
-@router.get("/threads/{thread_id}/share", response={200: ShareView, **REFUSALS, **MISSING})
+@router.get(
+    "/threads/{thread_id}/share", response={200: ShareView, 204: None, **REFUSALS, **MISSING}
+)
 def read_share(request: HttpRequest, thread_id: str) -> HttpResponse:
-    """The thread's link, where it has one."""
-    return _told(request, shares.share_of(user=caller_of(request).user, thread_id=thread_id))
+    """The thread's link; no content where it has none."""
+    shared = shares.share_of(user=caller_of(request).user, thread_id=thread_id)
+    return done() if shared is None else _told(request, shared)
 
 
 @router.delete("/threads/{thread_id}/share", response={204: None, **REFUSALS, **MISSING})

@@ -97,7 +97,6 @@ async def test_a_pasted_export_is_answered_and_the_answer_outlives_a_reload(
     thinking = await tab.witnessed("thinking")
     assert "true" in thinking
     assert thinking[-1] == "false"
-    assert len(await tab.witnessed("length")) > 2, "the text did not grow"
 
     await tab.page.reload()
     after = await tab.expect_text(len(before))

@@ -134,7 +134,7 @@ test("a refusal is told in words, a broken answer as none", async () => {
 });
 
 test("a thread without a share has none, and a search called off is no failure", async () => {
-  assert.equal(await apiOf(json({ code: "not_found" }, 404)).api.shareOf("a"), null);
+  assert.equal(await apiOf(() => new Response(null, { status: 204 })).api.shareOf("a"), null);
   const abort = new AbortController();
   abort.abort();
   const { api } = apiOf(() => { throw abort.signal.reason; });

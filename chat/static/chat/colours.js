@@ -3,7 +3,7 @@
 // Without a network they would gather; what comes then stays plain.
 const ASKED_MAX = 1_000;
 // While an answer grows its next draw shows them, and this is some time after that.
-const SHOWN_AFTER_MS = 350;
+const SHOWN_AFTER_MS = 1_000;
 
 /**
  * @typedef {{id: number, code: string, language: string}} Asked

@@ -4,7 +4,9 @@
 const DRAWN_EVERY_MS = 60;
 // What grows may not take more than this share of the time, with all that the browser does for it.
 const DRAW_SHARE = 1 / 60;
-const PAUSE_MAX_MS = 350;
+// But so much in advance after a calm: a short answer comes in small steps.
+const ADVANCE_MS = 25;
+const PAUSE_MAX_MS = 420;
 const FRAME_MS = 16;
 
 /**
@@ -19,17 +21,22 @@ export function createDrawing(draw, clock, onFrame) {
   let isResting = false; // a timer will look at that
   let isFramed = false; // the next frame draws
   let restUntil = -Infinity;
+  let advance = ADVANCE_MS; // time that draws may take still, or have taken too much
+  let drawnAt = -Infinity;
 
   function drawNow() {
     isDue = false;
     isFramed = false;
     const began = clock.now();
+    advance = Math.min(ADVANCE_MS, advance + (began - drawnAt) * DRAW_SHARE);
+    drawnAt = began;
     draw();
     restUntil = began + DRAWN_EVERY_MS;
     // Behind the frame: layout and paint are over then.
     clock.after(0, () => {
-      const pause = (clock.now() - began) / DRAW_SHARE;
-      restUntil = began + Math.min(PAUSE_MAX_MS, Math.max(DRAWN_EVERY_MS, pause));
+      const left = advance - (clock.now() - began);
+      advance = Math.max(left, -PAUSE_MAX_MS * DRAW_SHARE);
+      restUntil = began + Math.max(DRAWN_EVERY_MS, -advance / DRAW_SHARE);
     });
   }
 

@@ -132,13 +132,8 @@ export class ThreadsApi {
    * @param {string} thread_id
    * @returns {Promise<Share | null>}
    */
-  async shareOf(thread_id) {
-    try {
-      return await this.#read(`${pathOf(thread_id)}/share`);
-    } catch (error) {
-      if (error instanceof RequestFailed && error.status === 404) return null;
-      throw error;
-    }
+  shareOf(thread_id) {
+    return this.#read(`${pathOf(thread_id)}/share`);
   }
 
   /**
@@ -222,8 +217,7 @@ export class ThreadsApi {
     /** @type {Record<string, string>} */
     const headers = { "X-CSRFToken": this.#csrfToken };
     if (body !== undefined) headers["Content-Type"] = "application/json";
-    const answer = await this.#answer(path, { method, headers, body: JSON.stringify(body) });
-    return answer.status === 204 ? null : valueOf(answer);
+    return valueOf(await this.#answer(path, { method, headers, body: JSON.stringify(body) }));
   }
 
   /**
@@ -263,6 +257,7 @@ function search(query) {
 // A page of something between the two is no answer of the server.
 /** @param {Response} answer */
 async function valueOf(answer) {
+  if (answer.status === 204) return null;
   try {
     return await answer.json();
   } catch {
