@@ -64,9 +64,9 @@ async def test_a_deploy_in_the_middle_of_an_answer_shows_no_error_and_loses_noth
     await expect(tab.page.locator("#banner")).to_be_hidden()
     await expect(tab.answers).to_have_count(2)
     await expect(tab.answers.last).to_contain_text("132")
+    assert len(await tab.witnessed("length")) > 2, "the text did not grow"
     answers = await expect_stored(tab)
     assert "Total spend" in answers[0]
-    assert len(await tab.witnessed("length")) > 2, "the text did not grow"
     assert sorted(await roles_of(tab.thread_id)) == ["assistant", "assistant", "user", "user"]
     tab.forgive(NO_SERVER)
 
