@@ -163,7 +163,8 @@ def _earlier(wanted: Reservation, now: datetime) -> Reservation:
     earlier = locked(wanted.key)
     if any(getattr(earlier, n) != getattr(wanted, n) for n in ("user_id", "feature", "amount")):
         raise ValueError("this key was used for something else")
-    if earlier.state in OPEN:
+    has_lapsed = Reservation.objects.filter(pk=earlier.pk, lapses_at__lte=Now())
+    if earlier.state in OPEN and has_lapsed.exists():
         hold(earlier, now)
     return earlier
 

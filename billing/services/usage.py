@@ -32,7 +32,7 @@ def reserve(
 ) -> Reservation:
     """Keep an amount of a limit for whoever holds the key, until settled, released or lapsed.
 
-    The same call again is a sign of life, and answers alike; once lapsed, it takes the place again.
+    The same call again changes nothing and answers alike; once lapsed, it takes the place again.
     `entitled` is what the caller has just read of the account, which then is not read again.
     Raises LimitReached, and ValueError when the key was used for something else.
     """

@@ -162,6 +162,14 @@ def test_the_same_call_again_changes_nothing_and_answers_alike(user: User) -> No
     assert counted(user, "runs_month") == (1, 0)
 
 
+def test_the_same_call_again_makes_a_hold_no_longer(user: User) -> None:
+    services.reserve(user=user, feature="runs_month", amount=2, key="a")
+    pass_time(seconds=30)
+    lapses_at = Reservation.objects.get(key="a").lapses_at
+    services.reserve(user=user, feature="runs_month", amount=2, key="a")
+    assert Reservation.objects.get(key="a").lapses_at == lapses_at
+
+
 def test_a_release_is_final(user: User) -> None:
     services.reserve(user=user, feature="runs_month", amount=2, key="a")
     for _ in range(2):

@@ -20,6 +20,9 @@ class Wire:
         self.stuck = False
         self.pauses = 0
 
+    def write_now(self, _frame: str) -> bool:
+        return False
+
     async def write(self, frame: str) -> None:
         self.tried.append(frame)
         if self.gone is not None:
@@ -37,6 +40,7 @@ class Wire:
             write=self.write,
             on_stuck=self.on_stuck,
             on_pause=self.on_pause,
+            write_now=self.write_now,
         )
 
 
@@ -104,15 +108,6 @@ class Gated(Wire):
     async def write(self, frame: str) -> None:
         await self.gate.wait()
         await super().write(frame)
-
-    def outbound(self) -> Outbound:
-        return Outbound(
-            ConnectionID.new(),
-            write=self.write,
-            on_stuck=self.on_stuck,
-            on_pause=self.on_pause,
-            write_now=self.write_now,
-        )
 
 
 @settings(max_examples=50)
