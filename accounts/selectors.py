@@ -5,8 +5,10 @@ from functools import cache
 
 from allauth.mfa.models import Authenticator
 from django.contrib.auth.password_validation import CommonPasswordValidator
+from django.db import connection
 from django.utils import timezone
 from django.utils.crypto import salted_hmac
+from msgspec import Struct
 
 from accounts.mailbox import classify
 from accounts.models import LoginFailure, User
@@ -15,6 +17,18 @@ from billing.tiers import Tier
 UNVERIFIED_DAYS = 7
 # Of a flood of changes the rest is found a second later.
 ACCESS_CHANGES_MAX = 1000
+# A change is seen when it is committed, which may be later than its time says.
+ACCESS_CHANGES_LATE_S = 10
+
+# By the database's clock alone: those of the processes differ, and jump.
+_ACCESS_CHANGES = """
+SELECT statement_timestamp(), ARRAY(
+    SELECT public_id FROM accounts_user
+    WHERE access_changed_at
+        > coalesce(%(since)s, statement_timestamp()) - make_interval(secs => %(late_s)s)
+    ORDER BY access_changed_at DESC LIMIT %(most)s
+)
+"""
 
 
 def recommended_tier(user: User) -> Tier | None:
@@ -29,10 +43,20 @@ def must_verify_email(user: User, *, at: datetime | None = None) -> bool:
     return (at or timezone.now()) >= user.date_joined + timedelta(days=UNVERIFIED_DAYS)
 
 
-def access_changed_since(moment: datetime) -> list[str]:
-    """Public ids of users whose sessions were ended since then; the newest first, bounded."""
-    users = User.objects.filter(access_changed_at__gt=moment).order_by("-access_changed_at")
-    return list(users.values_list("public_id", flat=True)[:ACCESS_CHANGES_MAX])
+class AccessChanges(Struct, frozen=True, kw_only=True):
+    """Public ids of users whose sessions were ended, the newest first; and when it was asked."""
+
+    user_ids: list[str]
+    as_of: datetime
+
+
+def access_changes(since: datetime | None) -> AccessChanges:
+    """The changes since an earlier answer's `as_of`, and those shortly before it, bounded."""
+    asked = {"since": since, "late_s": ACCESS_CHANGES_LATE_S, "most": ACCESS_CHANGES_MAX}
+    with connection.cursor() as cursor:
+        cursor.execute(_ACCESS_CHANGES, asked)
+        as_of, user_ids = cursor.fetchone()
+    return AccessChanges(user_ids=user_ids, as_of=as_of)
 
 
 @cache

@@ -1,5 +1,6 @@
 """When a session was last used, and from when on it opens nothing since nobody uses it."""
 
+import time
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -45,7 +46,7 @@ RETURNING signed_in_at = used_at
 
 def is_due(key: str) -> bool:
     """Is the session's use to be noted again? Asked before, since noting costs a transaction."""
-    return timezone.now().timestamp() - _noted_at_s.get(key, 0.0) >= USE_NOTED_EVERY_S
+    return time.time() - _noted_at_s.get(key, 0.0) >= USE_NOTED_EVERY_S
 
 
 def note_use(request: HttpRequest) -> None:
@@ -117,7 +118,7 @@ def reckon_anew(user: User) -> None:
 def _remember(key: str) -> None:
     if len(_noted_at_s) >= NOTED_MAX:
         _noted_at_s.clear()
-    _noted_at_s[key] = timezone.now().timestamp()
+    _noted_at_s[key] = time.time()
 
 
 def _open(at: datetime) -> QuerySet[SessionRecord]:

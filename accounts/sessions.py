@@ -32,7 +32,7 @@ WHERE NOT EXISTS (
         AND (expires_at IS NULL OR expires_at > %(now)s)
 ) OR EXISTS (
     SELECT FROM accounts_impersonation
-    WHERE session_key = key AND ended_at IS NULL AND ends_at <= %(now)s
+    WHERE session_key = key AND ended_at IS NULL
 )
 """
 
@@ -70,9 +70,10 @@ def holders(keys: Collection[str]) -> dict[str, Holder]:
 
 
 def ended(keys: Collection[str]) -> set[str]:
-    """Those of the sessions, and tokens, that show no more what they did.
+    """Those of the sessions, and tokens, that may show no more what they did.
 
-    Ended, idle, revoked, or looked long enough.
+    Ended, idle, revoked; and those of staff who look at an account, always: what lets them may be
+    lost in many ways, and nothing tells of it to who follows the account.
     """
     with connection.cursor() as cursor:
         cursor.execute(_ENDED, {"keys": list(keys), "now": timezone.now()})

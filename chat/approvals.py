@@ -39,7 +39,9 @@ def decide(
         runs = Run.objects.select_for_update(of=("self",)).select_related("thread", "user")
         mine = runs.filter(public_id=known, user=user, thread__purge_at=None)
         run = mine.first() if known else None
-        call = ToolCall.objects.filter(run=run, call_id=call_id).first() if run else None
+        # PostgreSQL has no U+0000, and takes a question after one for a fault of ours.
+        is_name = run is not None and "\0" not in call_id
+        call = ToolCall.objects.filter(run=run, call_id=call_id).first() if is_name else None
         if run is None or call is None:
             raise RunNotFound
         if call.status == CallState.WAITING and run.cancel_requested_at is None:

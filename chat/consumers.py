@@ -285,8 +285,9 @@ class ChatConsumer(AsyncConsumer):
         self._put(State(services=services), MessagePriority.CRITICAL)
 
     def on_access_ended(self, ended: AccessEnded) -> None:
-        mine = self.admitted.session_key if self.admitted else None
-        if ended.session_key in (None, mine):
+        if ended.session_key is None:
+            self.on_access_changed()  # a new password ends sessions and no token
+        elif ended.session_key == self.session_key:
             self._spawn(self.close(CloseCode(ended.code), "access has ended"))
 
     def on_entitlements(self) -> None:

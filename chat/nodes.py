@@ -13,8 +13,9 @@ from chat.models import Node
 
 # A node beats once a second. After this it is dead, and what its sockets held is free again.
 DEAD_AFTER: Final = timedelta(seconds=5)
-# Before that, this long without a beat leaves the question open.
-SUSPECT_AFTER: Final = timedelta(seconds=2)
+# Before that, this long without a beat leaves the question open: hardly more than between two
+# beats, since whoever lost a connection is back at once, and must not be refused for good.
+SUSPECT_AFTER: Final = timedelta(seconds=1.2)
 FORGOTTEN_AFTER: Final = timedelta(hours=1)
 FORGOTTEN_AT_ONCE_MAX: Final = 500
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from conformance import trial
-from conformance.subject import SLOW_QUESTION, Person, Subject
+from conformance.subject import APPROVAL_QUESTION, SLOW_QUESTION, Person, Subject
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -19,8 +19,11 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("--other-email", default="", help="a second account, to be foreign to")
     parser.add_argument("--other-password", default="")
     parser.add_argument("--slow-question", default=SLOW_QUESTION)
+    parser.add_argument("--approval-question", default=APPROVAL_QUESTION)
     parser.add_argument("--demo", type=Path, default=Path("var/demo.json"))
-    parser.add_argument("--quick", action="store_true", help="leave out what waits for heartbeats")
+    parser.add_argument(
+        "--quick", action="store_true", help="leave out what waits for heartbeats and approvals"
+    )
     given = parser.parse_args(arguments)
     person = _person(given.email, given.password) or _demo(given.demo)
     if person is None:
@@ -30,6 +33,7 @@ def main(arguments: Sequence[str]) -> int:
         person=person,
         other=_person(given.other_email, given.other_password),
         slow_question=given.slow_question,
+        approval_question=given.approval_question,
     )
     return 1 if asyncio.run(trial.run(subject, quick=given.quick)) else 0
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from conformance.checks import Skipped, check, expect, expect_equal
+from conformance.checks import Skipped, check, expect, expect_equal, in_time
 from conformance.subject import (
     QUESTION,
     WITHIN_S,
@@ -16,7 +16,8 @@ from conformance.subject import (
 )
 from netra.client import ChatConnection
 
-BETTER = "What is 6 * 7?"
+# Blanks at its ends are the user's, too.
+BETTER = " What is 6 * 7? \n"
 
 
 def _of_type(socket: ChatConnection, kind: str) -> list[Frame]:
@@ -58,6 +59,10 @@ async def _answered(socket: ChatConnection, text: str, thread_id: str | None = N
 
 @check("A message that waits is changed in place: `message_edited`, and no new run.")
 async def edit_in_place(subject: Subject) -> None:
+    await in_time(lambda: _edited_in_place(subject))
+
+
+async def _edited_in_place(subject: Subject) -> bool:
     async with subject.ready() as socket:
         first = await ask(socket, subject.slow_question)
         waiting = await ask(socket, QUESTION, thread_id=first["thread_id"])
@@ -66,10 +71,11 @@ async def edit_in_place(subject: Subject) -> None:
         edited = await _event(socket, ack["seq"])
         await stop_all(socket, waiting["run_id"], first["run_id"])
         if ack["message_id"] != message_id:
-            raise Skipped("the answer was there before the edit")
+            return False
         expect_equal(ack["run_id"], waiting["run_id"])
         expect_equal((edited["type"], edited["run_id"]), ("message_edited", None))
         expect_equal(edited["data"], {"message_id": message_id, "text": BETTER})
+        return True
 
 
 @check("Any other is asked anew beside it: a new message at the same place, with a new run.")
@@ -116,6 +122,10 @@ async def regenerate(subject: Subject) -> None:
 
 @check("`not_ended`: only an answer that has ended can be made again.")
 async def not_ended(subject: Subject) -> None:
+    await in_time(lambda: _refused_again(subject))
+
+
+async def _refused_again(subject: Subject) -> bool:
     async with subject.ready() as socket:
         ack = await ask(socket, subject.slow_question)
         client_id = "conformance-not-ended"
@@ -123,8 +133,9 @@ async def not_ended(subject: Subject) -> None:
         error = await refusal(socket, client_id)
         await stop_all(socket, ack["run_id"])
         if error is None:
-            raise Skipped("the answer was there before it was asked for again")
+            return False
         expect_equal((error["code"], error["retryable"]), ("not_ended", False))
+        return True
 
 
 @check("Of the branches through that answer or message, the one that was added to last is shown.")
@@ -153,6 +164,10 @@ async def switch(subject: Subject) -> None:
 
 @check("`interrupt` stops the active run, and the message goes before all that wait.")
 async def interrupt(subject: Subject) -> None:
+    await in_time(lambda: _interrupted(subject))
+
+
+async def _interrupted(subject: Subject) -> bool:
     async with subject.ready() as socket:
         first = await ask(socket, subject.slow_question)
         thread_id = first["thread_id"]
@@ -163,7 +178,7 @@ async def interrupt(subject: Subject) -> None:
         for run_id in (first["run_id"], urgent["run_id"], waiting["run_id"]):
             await until_completed(socket, run_id)
         if _data_of_run(socket, "agent_completed", first["run_id"])["status"] != "stopped":
-            raise Skipped("the answer was there before the interruption")
+            return False
         begun = [event["run_id"] for event in _of_type(socket, "agent_started")]
         expect_equal(begun, [one["run_id"] for one in (first, urgent, waiting)])
         [moved] = [event["data"] for event in _of_type(socket, "message_moved")]
@@ -172,6 +187,35 @@ async def interrupt(subject: Subject) -> None:
         snapshot = await _shown(socket, thread_id)
         branch = [one["message_id"] for one in (first, urgent, waiting)]
         expect_equal(_questions(snapshot), branch)
+        return True
+
+
+@check("The active run is stopped, and the message that waits goes before all others.")
+async def advance(subject: Subject) -> None:
+    await in_time(lambda: _advanced(subject))
+
+
+async def _advanced(subject: Subject) -> bool:
+    async with subject.ready() as socket:
+        first = await ask(socket, subject.slow_question)
+        thread_id = first["thread_id"]
+        second = await ask(socket, BETTER, thread_id=thread_id)
+        third = await ask(socket, QUESTION, thread_id=thread_id)
+        ack = await done(socket, type="advance", run_id=third["run_id"])
+        expect_equal((ack["thread_id"], ack["run_id"]), (thread_id, third["run_id"]))
+        expect_equal((ack["message_id"], ack["seq"]), (None, None))
+        for one in (first, third, second):
+            await until_completed(socket, one["run_id"])
+        if _data_of_run(socket, "agent_completed", first["run_id"])["status"] != "stopped":
+            return False
+        begun = [event["run_id"] for event in _of_type(socket, "agent_started")]
+        expect_equal(begun[-2:], [third["run_id"], second["run_id"]])
+        expect(_of_type(socket, "message_moved"), "no message was moved")
+        snapshot = await _shown(socket, thread_id)
+        expect_equal(_questions(snapshot)[-2:], [third["message_id"], second["message_id"]])
+        again = await done(socket, type="advance", run_id=third["run_id"])
+        expect_equal(again, ack | {"client_id": again["client_id"], "duplicate": True})
+        return True
 
 
 @check("A run or a message of somebody else is answered exactly like one that does not exist.")
@@ -183,8 +227,10 @@ async def foreign_branches(subject: Subject) -> None:
         message_ids.insert(0, str(conversation.ack["message_id"]))
     frames: list[list[Frame]] = [
         [{"type": kind, "run_id": run_id} for run_id in run_ids]
-        for kind in ("stop", "regenerate", "switch")
+        for kind in ("stop", "advance", "regenerate", "switch")
     ]
+    decision = {"type": "approve", "call_id": "c", "decision": "approve"}
+    frames.append([decision | {"run_id": run_id} for run_id in run_ids])
     frames.append([{"type": "edit", "message_id": one, "text": "x"} for one in message_ids])
     frames.append([{"type": "switch", "message_id": one} for one in message_ids])
     async with subject.ready(subject.other) as socket:

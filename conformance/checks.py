@@ -7,6 +7,7 @@ from typing import Final
 from conformance.subject import Subject
 
 Try = Callable[[Subject], Awaitable[None]]
+TRIES_MAX: Final = 3
 
 
 class Failed(Exception):
@@ -41,6 +42,14 @@ def check(sentence: str) -> Callable[[Try], Try]:
         return attempt
 
     return register
+
+
+async def in_time(attempt: Callable[[], Awaitable[bool]]) -> None:
+    """Try what must happen before an answer is complete; one answer may be too quick for it."""
+    for _number in range(TRIES_MAX):
+        if await attempt():
+            return
+    raise Failed(f"{TRIES_MAX} answers were complete before that; give a --slow-question")
 
 
 def expect(holds: object, seen: object) -> None:

@@ -6,10 +6,13 @@ from conformance.subject import (
     Frame,
     Subject,
     ask,
+    caught_up,
     error_for,
     heads,
+    stop_all,
     text_of,
     until_completed,
+    until_streamed,
 )
 from netra.client import ChatConnection
 
@@ -99,8 +102,7 @@ async def heads_of_followed_threads(subject: Subject) -> None:
         await _until_seq(socket, conversation.thread_id, last)
         expect_equal(await heads(socket), {conversation.thread_id: last})
         await socket.put(type="unsubscribe", thread_id=conversation.thread_id)
-        # Frames are answered in order, pings at once: this one's answer tells that it was done.
-        await error_for(socket, {"type": "subscribe", "thread_id": "nonsense", "after_seq": 0})
+        await caught_up(socket)
         expect_equal(await heads(socket), {})
 
 
@@ -118,7 +120,45 @@ async def seen(subject: Subject) -> None:
         before = len(socket.received)
         await socket.put(type="seen", heads={"thread_1_abcdef": 3}, bytes=100)
         await heads(socket)
-        expect_equal([frame["type"] for frame in socket.received[before:]], ["pong"])
+        await caught_up(socket)
+        expect_equal([frame["type"] for frame in socket.received[before:]], ["pong", "error"])
+
+
+@check("Nothing of a thread comes any more to who has left it.")
+async def unsubscribe(subject: Subject) -> None:
+    async with subject.ready() as writer, subject.ready() as reader:
+        ack = await ask(writer, subject.slow_question)
+        thread_id = ack["thread_id"]
+        await reader.subscribe(thread_id, after_seq=None)
+        await reader.until("snapshot", within_s=WITHIN_S)
+        await reader.put(type="unsubscribe", thread_id=thread_id)
+        await caught_up(reader)
+        left = len(reader.received)
+        await stop_all(writer, ack["run_id"])
+        await caught_up(reader)
+        told = [frame for frame in reader.received[left:] if frame.get("thread_id") == thread_id]
+        expect_equal(told, [])
+
+
+@check("All connections of the user are told, whatever they follow.")
+async def threads(subject: Subject) -> None:
+    async with subject.ready() as one, subject.ready() as other:
+        ack = await ask(one, subject.slow_question)
+        told = await other.until("threads", within_s=WITHIN_S)
+        while not any(row["thread_id"] == ack["thread_id"] for row in told["threads"]):
+            told = await other.until("threads", within_s=WITHIN_S)
+        await stop_all(one, ack["run_id"])
+
+
+@check("Runs that have not ended, as they stood when this connection became ready.")
+async def active_runs(subject: Subject) -> None:
+    async with subject.ready() as one:
+        ack = await ask(one, subject.slow_question)
+        async with subject.ready() as other:
+            ready = other.received[-1]
+        await stop_all(one, ack["run_id"])
+        began = {"thread_id": ack["thread_id"], "run_id": ack["run_id"]}
+        expect(began in ready["active_runs"], ready["active_runs"])
 
 
 @check("For an active run one `delta` from offset 0 with all its text so far follows a replay.")
@@ -128,8 +168,10 @@ async def second_reader(subject: Subject) -> None:
         thread_id, run_id = ack["thread_id"], ack["run_id"]
         await first.until("delta", within_s=WITHIN_S)
         async with subject.ready() as second:
-            await second.subscribe(thread_id, after_seq=0)
             joined = len(second.received)
+            await second.subscribe(thread_id, after_seq=0)
+            await until_streamed(second, run_id)
+            await first.stop(run_id)
             late = await until_completed(second, run_id)
         early = await until_completed(first, run_id)
     expect_equal(_events(late, thread_id), _events(early, thread_id))
@@ -150,6 +192,8 @@ async def resume(subject: Subject) -> None:
         before = _events(socket.received, thread_id)
     async with subject.ready() as socket:
         await socket.subscribe(thread_id, after_seq=before[-1]["seq"])
+        await until_streamed(socket, ack["run_id"])
+        await socket.stop(ack["run_id"])
         frames = await until_completed(socket, ack["run_id"])
     seqs = [event["seq"] for event in (*before, *_events(frames, thread_id))]
     expect_equal(seqs, list(range(1, len(seqs) + 1)))
@@ -167,5 +211,9 @@ async def typing(subject: Subject) -> None:
         told = await other.until("typing", within_s=WITHIN_S)
         expect_equal(told["thread_id"], conversation.thread_id)
         expect_equal(told["connection_id"], one.received[0]["connection_id"])
-        await heads(one)
-        expect_equal([frame["type"] for frame in one.received[before:]], ["pong"])
+        await caught_up(one)
+        expect_equal([frame["type"] for frame in one.received[before:]], ["error"])
+        await one.put(type="unsubscribe", thread_id=conversation.thread_id)
+        await one.put(type="typing", thread_id=conversation.thread_id)
+        error = await one.until("error", within_s=WITHIN_S)
+        expect_equal(error["code"], "not_found")

@@ -1,6 +1,7 @@
 """What cannot be taken is answered, and the connection stays."""
 
 import json
+import secrets
 from typing import Any, Final
 
 from conformance.checks import check, expect, expect_equal
@@ -62,7 +63,15 @@ async def unknown_type(subject: Subject) -> None:
 async def message_text(subject: Subject) -> None:
     edit = {"type": "edit", "client_id": "c", "message_id": "msg_1_abcdef", "text": ""}
     await _expect_codes(subject, "text_empty", _send(text=""), edit)
-    await _expect_codes(subject, "text_too_long", _send(text="x" * 10_001))
+    # Not UTF-16 units, nor bytes; what is not too long is refused for its file, and so not stored.
+    character = "\N{GRINNING FACE}"
+    longest, longer = (
+        _send(client_id=secrets.token_hex(12), text=character * chars, files=["file_1_abcdef"])
+        for chars in (10_000, 10_001)
+    )
+    unescaped = [json.dumps(frame, ensure_ascii=False) for frame in (longest, longer)]
+    await _expect_codes(subject, "file_not_found", unescaped[0])
+    await _expect_codes(subject, "text_too_long", _send(text="x" * 10_001), unescaped[1])
     half = '{"type":"send","client_id":"c","text":"\\ud800"}'
     await _expect_codes(subject, "text_invalid", _send(text="a\0b"), half)
 

@@ -1,7 +1,7 @@
 """A message is stored once, whatever happens to its sender."""
 
 from conformance.checks import check, expect, expect_equal
-from conformance.subject import QUESTION, Subject, answer_to
+from conformance.subject import QUESTION, Subject, answer_to, caught_up
 
 
 @check("`send` is answered by an `ack` only after the message is stored.")
@@ -25,14 +25,24 @@ async def repeated(subject: Subject) -> None:
             await socket.send(QUESTION, client_id=first["client_id"])
             again = await answer_to(socket, first["client_id"])
             expect_equal(again, first | {"duplicate": True})
+        await caught_up(socket)
+        answers = [one for one in socket.received if one.get("client_id") == first["client_id"]]
+        expect(len(answers) == 3, f"3 repetitions were answered {len(answers)} times")
 
 
 @check("The same `client_id` with another text, thread or files is refused: `client_id_reused`.")
 async def reused(subject: Subject) -> None:
     first = (await subject.conversation()).ack
     async with subject.ready() as socket:
-        for text, thread_id in ((QUESTION + "!", None), (QUESTION, first["thread_id"])):
-            await socket.send(text, client_id=first["client_id"], thread_id=thread_id)
+        send = {"type": "send", "text": QUESTION, "thread_id": None}
+        edit = {"type": "edit", "text": QUESTION, "message_id": first["message_id"]}
+        for frame in (
+            send | {"text": QUESTION + "!"},
+            send | {"thread_id": first["thread_id"]},
+            send | {"files": ["file_1_abcdef"]},
+            edit,
+        ):
+            await socket.put(client_id=first["client_id"], **frame)
             answer = await answer_to(socket, first["client_id"])
             expect_equal((answer.get("code"), answer.get("retryable")), ("client_id_reused", False))
 
@@ -47,6 +57,14 @@ async def one_answer_each(subject: Subject) -> None:
         await socket.until("pong")
         answered = [frame["client_id"] for frame in socket.received if "client_id" in frame]
         expect_equal(answered, asked)
+
+
+@check("`model_not_found`: no such model, or none that the user's plan has.")
+async def missing_model(subject: Subject) -> None:
+    async with subject.ready() as socket:
+        client_id = await socket.send("x", model="conformance")
+        answer = await answer_to(socket, client_id)
+        expect_equal((answer.get("code"), answer.get("retryable")), ("model_not_found", False))
 
 
 @check("`file_not_found`: a file is not the user's, does not exist or was sent before.")

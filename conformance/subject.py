@@ -1,12 +1,15 @@
 """The server that is tried, and what has been seen of it."""
 
 import asyncio
+import http.client
 import json
 import secrets
+from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from netra.client import ChatConnection, Closed, sign_in
 
@@ -17,10 +20,14 @@ WITHIN_S: Final = 60.0
 PLACE_FREE_WITHIN_S: Final = 10.0
 PLACE_ASKED_EVERY_S: Final = 0.3
 TOO_MANY_CONNECTIONS: Final = 4529
+# Frames of all connections so far, that their shapes are looked at; the last ones of a long trial.
+FRAMES_KEPT_MAX: Final = 10_000
 COME_BACK_LATER: Final = 1013
 # A question that a tool answers and one whose answer takes seconds, where no model is connected.
 QUESTION: Final = "What is 18.5% of 12,480?"
 SLOW_QUESTION: Final = "/demo"
+# One whose tool needs an approval.
+APPROVAL_QUESTION: Final = "/demo"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,8 +70,10 @@ class Subject:
     other: Person | None = None
     # One whose answer takes seconds.
     slow_question: str = SLOW_QUESTION
+    approval_question: str = APPROVAL_QUESTION
     # By address; who is not in it signs in first.
     cookies: dict[str, str] = field(default_factory=dict)
+    frames: deque[Frame] = field(default_factory=lambda: deque(maxlen=FRAMES_KEPT_MAX))
     _conversation: Conversation | None = None
 
     async def cookie(self, person: Person | None = None) -> str:
@@ -74,6 +83,26 @@ class Subject:
                 sign_in, self.url, email=who.email, password=who.password
             )
         return self.cookies[who.email]
+
+    def sign_out(self, cookie: str) -> None:
+        """End the session; blocks."""
+        parts = urlsplit(self.url)
+        is_safe = parts.scheme == "https"
+        make = http.client.HTTPSConnection if is_safe else http.client.HTTPConnection
+        connection = make(parts.netloc, timeout=WITHIN_S)
+        fields = dict(part.partition("=")[::2] for part in cookie.split("; "))
+        headers = {
+            "Cookie": cookie,
+            "X-CSRFToken": fields.get("csrftoken", ""),
+            "Referer": f"{self.url}/",
+        }
+        try:
+            connection.request("POST", "/accounts/logout/", headers=headers)
+            status = connection.getresponse().status
+        finally:
+            connection.close()
+        if status >= http.HTTPStatus.BAD_REQUEST:
+            raise RuntimeError(f"signing out was answered {status}")
 
     @asynccontextmanager
     async def ready(self, person: Person | None = None) -> AsyncIterator[ChatConnection]:
@@ -89,7 +118,10 @@ class Subject:
                             raise
                     else:
                         patience.reschedule(None)
-                        yield socket
+                        try:
+                            yield socket
+                        finally:
+                            self.frames.extend(socket.received)
                         return
                 await asyncio.sleep(PLACE_ASKED_EVERY_S)
 
@@ -106,6 +138,12 @@ class Subject:
 async def ask(socket: ChatConnection, text: str, **fields: Any) -> Frame:
     """Send a message; gives its ack, after the wait that a limit asks for."""
     return await done(socket, **({"type": "send", "text": text, "thread_id": None} | fields))
+
+
+async def caught_up(socket: ChatConnection) -> None:
+    """Wait until the server has taken every frame so far, and what it had to say has come."""
+    # Frames are answered in order, pings at once: this answer tells that those before were taken.
+    await error_for(socket, {"type": "subscribe", "thread_id": "nonsense", "after_seq": 0})
 
 
 async def done(socket: ChatConnection, **frame: Any) -> Frame:
@@ -154,6 +192,21 @@ async def heads(socket: ChatConnection) -> dict[str, int]:
     pong = await socket.until("pong", within_s=WITHIN_S)
     told: dict[str, int] = pong["heads"]
     return told
+
+
+async def until_begun(socket: ChatConnection, run_id: str) -> None:
+    """Wait until a worker has taken the run, unless one has already."""
+    while not any(
+        (event["type"], event["run_id"]) == ("agent_started", run_id) for event in socket.events()
+    ):
+        await socket.next(within_s=WITHIN_S)
+
+
+async def until_streamed(socket: ChatConnection, run_id: str) -> None:
+    """Wait for the next piece of its answer, or its end."""
+    await socket.until(
+        lambda frame: frame["type"] == "delta" or ends(frame, run_id), within_s=WITHIN_S
+    )
 
 
 async def until_completed(socket: ChatConnection, run_id: str) -> list[Frame]:

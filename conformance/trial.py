@@ -4,22 +4,35 @@ import asyncio
 import time
 from typing import Final
 
-from conformance import branches, following, handshake, heartbeat, malformed, runs, sends
+from conformance import (
+    approvals,
+    branches,
+    following,
+    handshake,
+    heartbeat,
+    malformed,
+    runs,
+    sends,
+    whole,
+)
 from conformance.checks import CHECKS, Check, Failed, Skipped
 from conformance.subject import Subject
 from netra.client import ClientError
 
 WITHIN_S: Final = 90.0
 # In this order; each makes its checks known as it is imported.
-MODULES: Final = (handshake, malformed, sends, runs, following, branches, heartbeat)
-_SLOW: Final = frozenset({"heartbeat.heartbeat"})
+MODULES: Final = (
+    handshake, malformed, sends, runs, following, branches, approvals, heartbeat, whole,
+)  # fmt: skip
+_SLOW: Final = (approvals, heartbeat)
 
 
 async def run(subject: Subject, *, quick: bool = False) -> list[str]:
     """Try the checks one after the other; gives the names of those that failed."""
     failed = []
     ordered = [check for module in MODULES for check in CHECKS if check.is_of(module.__name__)]
-    chosen = [check for check in ordered if not (quick and check.name in _SLOW)]
+    slow = [check for module in _SLOW for check in CHECKS if check.is_of(module.__name__)]
+    chosen = [check for check in ordered if not (quick and check in slow)]
     for check in chosen:
         began = time.monotonic()
         outcome, seen = await outcome_of(check, subject)

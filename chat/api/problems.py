@@ -16,7 +16,7 @@ from ninja import NinjaAPI
 from ninja.errors import AuthenticationError, HttpError, ValidationError
 
 from billing.errors import LimitReached
-from chat.connection.exchange import OUTAGES, REFUSALS, RETRY_AFTER_S, UNAVAILABLE, limit_refusal
+from chat.connection.refusals import OUTAGES, REFUSALS, RETRY_AFTER_S, UNAVAILABLE, limit_refusal
 from chat.errors import ChatError
 from chat.protocol.codes import RETRYABLE, ErrorCode
 from chat.protocol.frames import FrameRefused, encode_value

@@ -138,7 +138,7 @@ class ThreadStream:
             )
             if self._look is not None:
                 await in_database(self._look)
-            async for text in self._follow(outbound):
+            async for text in self._follow(subscriber):
                 yield text
         except _OUTAGES:
             yield self.form.end("unavailable")
@@ -154,7 +154,7 @@ class ThreadStream:
         self._ending = code
         self._news.set()
 
-    async def _follow(self, outbound: Outbound) -> AsyncIterator[str]:
+    async def _follow(self, subscriber: Subscriber) -> AsyncIterator[str]:
         loop = asyncio.get_running_loop()
         ends_at = loop.time() + LIFE_MAX_S
         while not self._ending and loop.time() < ends_at:
@@ -170,7 +170,9 @@ class ThreadStream:
             if frames:
                 yield "".join(self._as_message(frame) for frame in frames)
                 # The server has taken them, which it does only as fast as the client reads.
-                outbound.confirm(self._bytes)
+                subscriber.outbound.confirm(self._bytes)
+                if not self._frames and subscriber.outbound.chars == 0:
+                    subscriber.confirm(subscriber.heads())
         yield self.form.end(self._ending or "come_back")
 
     def _as_message(self, frame: str) -> str:
@@ -222,7 +224,10 @@ class ThreadStream:
         """The answer comes when it comes: who reads a stream cannot do anything about it."""
 
     def on_access_ended(self, ended: AccessEnded) -> None:
-        if ended.session_key in (None, self._caller.key):
+        if ended.session_key is None:
+            # A new password ends sessions and no token: each is asked about.
+            self.on_access_changed()
+        elif ended.session_key == self._caller.key:
             self.end("access_ended")
 
     def on_access_changed(self) -> None:

@@ -15,7 +15,8 @@ from chat.errors import NotAdmitted
 from chat.protocol.codes import CloseCode
 
 AT_ONCE_MAX: Final = 50
-PLACE_WAITS_S: Final = (0.1, 0.3, 0.6)
+# Together longer than a process that lives goes without a beat (`nodes.SUSPECT_AFTER`).
+PLACE_WAITS_S: Final = (0.1, 0.3, 0.9)
 # Asked one by one they would fail one by one.
 _OUTAGES: Final = (OperationalError, InterfaceError, PoolTimeout)
 

@@ -6,10 +6,7 @@ import time
 from typing import Final, assert_never
 
 import structlog
-from django.db import DatabaseError, InterfaceError, OperationalError
-from django.utils import timezone
-from procrastinate.exceptions import ProcrastinateException
-from psycopg_pool import PoolTimeout
+from django.db import DatabaseError
 
 from accounts import session_use, tokens
 from billing.errors import LimitReached
@@ -18,27 +15,10 @@ from chat.connection import postbox
 from chat.connection.message_queue import MessagePriority, QueuedMessage
 from chat.connection.outbound import Outbound
 from chat.connection.places import Guest
+from chat.connection.refusals import FAILED, OUTAGES, REFUSALS, limit_refusal, unavailable
 from chat.connection.subscriber import Subscriber
 from chat.database import in_database
-from chat.errors import (
-    AddressUnverified,
-    AlreadyDecided,
-    ChatError,
-    ClientIDReused,
-    FileNotFound,
-    FolderNotFound,
-    MessageNotFound,
-    ModelNotFound,
-    NotEnded,
-    PromptNotFound,
-    QueueFull,
-    ReadOnly,
-    RunNotFound,
-    ShareNotFound,
-    ThreadFilesFull,
-    ThreadNotFound,
-    TokenOnlyReads,
-)
+from chat.errors import ChatError, ReadOnly, ThreadNotFound, TokenOnlyReads
 from chat.models import Run
 from chat.protocol.codes import ErrorCode
 from chat.protocol.frames import (
@@ -68,64 +48,8 @@ from netra.traces import traced
 
 logger = structlog.get_logger(__name__)
 
-FAILED: Final = "This could not be done. It was kept, and we will look at it."
-UNAVAILABLE: Final = "This is not possible right now. Try again in a moment."
-RETRY_AFTER_S: Final = 2.0
 # With a frozen database; what it stores after that answers a retry with the same client_id.
 ANSWERED_WITHIN_S: Final = 8.0
-_LIMITS_IN_WORDS: Final = {
-    "runs_month": ("run of this month", "runs of this month"),
-    "messages_minute": ("message of this minute", "messages of this minute"),
-}
-# A limit that opens again within this time is worth waiting for.
-PATIENCE_S: Final = 120.0
-# Away or overloaded, not broken: the same frame may do well in a moment.
-OUTAGES: Final = (
-    OperationalError, InterfaceError, PoolTimeout, ProcrastinateException, TimeoutError,
-)  # fmt: skip
-REFUSALS: Final[dict[type[ChatError], tuple[ErrorCode, str]]] = {
-    # What belongs to somebody else is answered exactly like what is not there.
-    ThreadNotFound: (ErrorCode.NOT_FOUND, "There is no such thread."),
-    RunNotFound: (ErrorCode.NOT_FOUND, "There is no such run."),
-    MessageNotFound: (ErrorCode.NOT_FOUND, "There is no such message."),
-    FolderNotFound: (ErrorCode.NOT_FOUND, "There is no such folder."),
-    PromptNotFound: (ErrorCode.NOT_FOUND, "There is no such prompt."),
-    ShareNotFound: (ErrorCode.NOT_FOUND, "This thread is not shared."),
-    FileNotFound: (
-        ErrorCode.FILE_NOT_FOUND,
-        "An attached file is missing, or was sent before. Attach it again.",
-    ),
-    ThreadFilesFull: (
-        ErrorCode.FILES_FULL,
-        "The files of this thread are more than your plan allows. Begin a new thread with them.",
-    ),
-    ModelNotFound: (
-        ErrorCode.MODEL_NOT_FOUND,
-        "There is no such model, or your plan does not have it. Choose another one.",
-    ),
-    ClientIDReused: (
-        ErrorCode.CLIENT_ID_REUSED, "This client_id was used before for another message.",
-    ),
-    QueueFull: (
-        ErrorCode.QUEUE_FULL, "Too many messages wait in this thread. Let some be answered first.",
-    ),
-    NotEnded: (
-        ErrorCode.NOT_ENDED, "This answer is still being given. Stop it first, or wait.",
-    ),
-    AlreadyDecided: (
-        ErrorCode.ALREADY_DECIDED, "This was decided before, or can be decided no more.",
-    ),
-    ReadOnly: (
-        ErrorCode.READ_ONLY, "You are looking at somebody's account: nothing can be changed in it.",
-    ),
-    TokenOnlyReads: (
-        ErrorCode.READ_ONLY, "This token may only read. Use one that may write, too.",
-    ),
-    AddressUnverified: (
-        ErrorCode.VERIFY_EMAIL, "Verify your e-mail address first, then send this again.",
-    ),
-}  # fmt: skip
-
 
 # What staff may send who look at an account, and tokens that only read.
 _LOOKING: Final = (Subscribe, Unsubscribe, Seen, Ping)
@@ -169,7 +93,7 @@ class Exchange:
             self._refuse(frame, limit_refusal(limit))
         except OUTAGES as error:
             logger.warning("a frame could not be answered", reason=type(error).__name__)
-            self._refuse(frame, _unavailable())
+            self._refuse(frame, unavailable())
         TALLY.frames_took.add(time.monotonic() - began_s)
 
     async def bury(
@@ -189,16 +113,16 @@ class Exchange:
                 )
         except dead_letters.DeadLettersFull:
             logger.warning("too many dead letters wait; this one is not kept")
-            self._refuse(frame, _unavailable())
+            self._refuse(frame, unavailable())
         except (DatabaseError, *OUTAGES):
             logger.exception("a dead letter could not be kept")
-            self._refuse(frame, _unavailable())
+            self._refuse(frame, unavailable())
         else:
             self._refuse(frame, FrameRefused(ErrorCode.FAILED, FAILED))
 
     def refuse_late(self, frame: AnyClientFrame) -> None:
         """Answer a frame that waited too long to be taken up."""
-        self._refuse(frame, _unavailable())
+        self._refuse(frame, unavailable())
 
     async def _answer(self, frame: AnyClientFrame) -> None:
         if self._admitted.only_looks and not isinstance(frame, _LOOKING):
@@ -372,29 +296,3 @@ class Exchange:
         TALLY.refusals.add(refused.code.value)
         refused.client_id = frame.client_id if isinstance(frame, Answered) else None
         self._outbound.put(encode(refused.frame()), MessagePriority.CRITICAL)
-
-
-def _unavailable() -> FrameRefused:
-    return FrameRefused(ErrorCode.UNAVAILABLE, UNAVAILABLE, retry_after_s=RETRY_AFTER_S)
-
-
-def limit_refusal(limit: LimitReached) -> FrameRefused:
-    TALLY.limits.add(limit.feature)
-    plain = limit.feature.replace("_", " ")
-    one, many = _LIMITS_IN_WORDS.get(limit.feature, (plain, plain))
-    used = f"the one {one}" if limit.limit == 1 else f"all {limit.limit:,} {many}"
-    words = [f"You have used {used}."]
-    if limit.resets_at is not None:
-        words.append(f"More from {limit.resets_at:%-d %B, %H:%M} UTC.")
-    if limit.required_tier is not None:
-        words.append(f"The {limit.required_tier.value} plan has more.")
-    wait_s = _worth_waiting_for(limit)
-    return FrameRefused(ErrorCode.LIMIT_REACHED, " ".join(words), retry_after_s=wait_s)
-
-
-def _worth_waiting_for(limit: LimitReached) -> float | None:
-    """Seconds until a minute's limit opens again; None for one that takes days."""
-    if limit.resets_at is None:
-        return None
-    wait_s = (limit.resets_at - timezone.now()).total_seconds()
-    return max(0.1, round(wait_s, 1)) if wait_s <= PATIENCE_S else None

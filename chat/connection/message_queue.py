@@ -1,14 +1,14 @@
 """Messages of one connection, kept until they may be processed and never lost unseen (SPEC §2)."""
 
 import asyncio
-import inspect
-import logging
 import time
 from collections.abc import Callable
 from enum import StrEnum
+from math import inf
 from typing import Final, Generic, TypeVar
 
 from chat.connection.backlog import Backlog
+from chat.connection.hand import Hand, Processor
 from chat.connection.outcomes import OutcomeCallback, Outcomes
 from chat.connection.queue_metrics import QueueCounts, QueueMetrics
 from chat.connection.queued_message import (
@@ -21,6 +21,7 @@ from chat.connection.queued_message import (
     RefusalReason,
 )
 from chat.connection.state_machine import (
+    CLOSING,
     OPERATIONAL,
     TERMINAL,
     ConnectionState,
@@ -39,11 +40,9 @@ __all__ = [
     "RefusalReason",
 ]
 
-logger = logging.getLogger(__name__)
-
 # How long close() lets the message in the processor's hands finish (SPEC: closed in under 1 s).
 CLOSE_GRACE_S: Final = 0.5
-# Deliveries between two turns of the loop: a processor that never waits starves nobody.
+# Deliveries between two turns of the loop, and by one sender: nobody starves the others.
 DELIVERIES_A_TURN: Final = 100
 
 
@@ -57,7 +56,9 @@ class QueueState(StrEnum):
 
 
 P = TypeVar("P")
-Processor = Callable[[QueuedMessage[P]], object]
+
+# Flushes that begin by themselves: asyncio alone would let go of a task that nobody holds.
+_FLUSHES: Final[set[asyncio.Task[bool]]] = set()
 
 
 class MessageQueue(Generic[P]):
@@ -65,24 +66,22 @@ class MessageQueue(Generic[P]):
 
     Every accepted message ends in exactly one count: delivered, expired, evicted,
     dead_lettered or cleared. The processor and the callbacks may be sync or async, run with
-    nothing locked, and may enqueue. A delivery that is cancelled puts its message back.
+    nothing locked, and may enqueue. A delivery that is cancelled puts its message back, and the
+    queue goes on without a sender that was cancelled.
     """
 
     __slots__ = (
         "_backlog",
         "_clock",
         "_counts",
-        "_drainer",
         "_draining",
-        "_in_hand",
+        "_hand",
         "_loop",
         "_machine",
         "_max_attempts",
         "_outcomes",
-        "_processor",
-        "_released",
         "_state",
-        "_task",
+        "_teller",
         "connection_id",
         "user_id",
     )
@@ -100,7 +99,8 @@ class MessageQueue(Generic[P]):
         on_expired: OutcomeCallback[P] | None = None,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        if max_size < 1 or max_age_s <= 0 or max_attempts < 1:
+        # So written, what is not a number is no age either.
+        if max_size < 1 or not max_age_s > 0 or max_attempts < 1:
             raise ValueError("max_size, max_age_s and max_attempts must be positive")
         self.connection_id = ConnectionID(connection_id)
         self.user_id = None if user_id is None else UserID(user_id)
@@ -108,7 +108,6 @@ class MessageQueue(Generic[P]):
         self._machine = machine
         self._clock = clock
         self._state = QueueState.BUFFERING
-        self._processor: Processor[P] | None = None
         self._counts = QueueCounts()
         self._outcomes = Outcomes(on_dead_letter=on_dead_letter, on_expired=on_expired)
         self._backlog: Backlog[P] = Backlog(
@@ -117,40 +116,42 @@ class MessageQueue(Generic[P]):
             counts=self._counts,
             outcomes=self._outcomes,
         )
-        self._in_hand: QueuedMessage[P] | None = None
+        self._hand: Hand[P] = Hand()
         self._draining = False
-        self._drainer: asyncio.Task[object] | None = None
         self._loop = _running_loop()
-        self._task: asyncio.Task[object] | None = None
-        self._released: asyncio.Future[None] | None = None
+        self._teller: asyncio.Task[None] | None = None
         if machine is not None:
             # Observing comes first: a move between the two lines is then seen twice, not never.
             machine.add_observer(self._on_transition)
             self._follow(machine.state)
 
     def __len__(self) -> int:
-        self._backlog.expire(self._clock())
+        self._catch_up()
+        self._expire()
         return self._counts.queued
 
     @property
     def state(self) -> QueueState:
+        self._catch_up()
         return self._state
 
     @property
     def metrics(self) -> QueueMetrics:
-        self._backlog.expire(self._clock())
+        self._catch_up()
+        self._expire()
         return self._counts.metrics()
 
     def set_processor(self, processor: Processor[P]) -> None:
         """Deliver to `processor` from now on, what pass-through has kept for it included."""
-        self._processor = processor
-        if self._state is QueueState.PASS_THROUGH:
-            self._open()
+        self._hand.processor = processor
+        self._resume()
 
     def enqueue_nowait(
         self, payload: P, *, priority: MessagePriority, message_id: str | None = None
     ) -> Enqueued:
         """Keep the message for the next flush, or refuse it; never deliver it here."""
+        if self._machine is not None:
+            self._catch_up()
         counts = self._counts
         if self._state is QueueState.CLOSED:
             counts.refused += 1
@@ -158,7 +159,7 @@ class MessageQueue(Generic[P]):
         if type(priority) is not MessagePriority:
             priority = MessagePriority(priority)
         now = self._clock()
-        if not self._backlog.has_room(priority, now, self._in_hand):
+        if not self._backlog.has_room(priority, now, self._hand.message):
             counts.refused += 1
             return REFUSED_OVERFLOW
         counts.accepted += 1
@@ -178,7 +179,14 @@ class MessageQueue(Generic[P]):
             self._loop = asyncio.get_running_loop()
         enqueued = self.enqueue_nowait(payload, priority=priority, message_id=message_id)
         if self._state is QueueState.PASS_THROUGH and not self._draining:
-            await self._drain()
+            try:
+                await self._drain(at_most=DELIVERIES_A_TURN)
+            except asyncio.CancelledError:
+                # This sender has gone; what it and others have sent must not wait for the next.
+                self._loop.call_soon(self._resume)
+                raise
+            # One sender does not deliver for all others without end.
+            self._resume()
         if self._outcomes.has_untold:
             await self._outcomes.tell_expired()
         return enqueued
@@ -193,6 +201,7 @@ class MessageQueue(Generic[P]):
             self._loop = asyncio.get_running_loop()
         if self._draining:
             return False
+        self._catch_up()
         may_open = self._machine is None or self._machine.is_operational
         if self._state is QueueState.BUFFERING and may_open:
             self._state = QueueState.FLUSHING
@@ -213,19 +222,17 @@ class MessageQueue(Generic[P]):
     async def close(self) -> None:
         """Refuse and drop everything from now on, and let the delivery under way end.
 
-        After CLOSE_GRACE_S it is given up and counts as cleared too, whatever becomes of it.
+        After CLOSE_GRACE_S it is cut short and counts as cleared too, whatever becomes of it; a
+        flush or a sender that waited for it returns.
         """
         self._shut()
-        message = self._in_hand
+        message = self._hand.message
         # A processor that closes its own queue cannot be waited for.
-        if message is not None and asyncio.current_task() is not self._drainer:
-            if self._released is None:
-                self._released = asyncio.get_running_loop().create_future()
-            await asyncio.wait((self._released,), timeout=CLOSE_GRACE_S)
+        if message is not None and asyncio.current_task() is not self._hand.task:
+            await self._hand.emptied(within_s=CLOSE_GRACE_S)
             if self._let_go(message):
                 self._counts.cleared += 1
-                if self._task is not None and self._task is self._drainer:
-                    self._task.cancel()
+                self._hand.cut()
         await self._outcomes.tell_expired()
 
     def _on_transition(self, transition: Transition) -> None:
@@ -237,28 +244,49 @@ class MessageQueue(Generic[P]):
         else:
             loop.call_soon_threadsafe(self._follow, transition.to_state)
 
-    def _follow(self, state: ConnectionState) -> None:
-        if self._state is QueueState.CLOSED:
+    def _catch_up(self) -> None:
+        """Follow a move of another thread whose news is still on its way to this loop."""
+        if self._machine is not None and _running_loop() is self._loop:
+            self._follow(self._machine.state)
+
+    def _follow(self, told: ConnectionState) -> None:
+        if self._machine is None or self._state is QueueState.CLOSED:
             return
+        # News of two threads may overtake each other: the machine knows where it stands. Only
+        # an end is one for good, whatever came after it.
+        state = told if told in TERMINAL else self._machine.state
         if state in TERMINAL:
             self._shut()
-            loop = _running_loop()
-            if self._outcomes.has_untold and loop is not None:
-                self._task = loop.create_task(self._outcomes.tell_expired())
-        elif state is ConnectionState.RECONNECTING:
+            self._tell_soon()
+        elif state in OPERATIONAL:
+            if self._state is QueueState.BUFFERING:
+                self._state = QueueState.PASS_THROUGH
+                self._resume()
+        elif state is not CLOSING:
             self._state = QueueState.BUFFERING
-        elif state in OPERATIONAL and self._state is QueueState.BUFFERING:
-            self._open()
 
-    def _open(self) -> None:
-        """Pass through, after a flush of the backlog where there is one."""
-        self._state = QueueState.PASS_THROUGH
+    def _resume(self) -> None:
+        """Flush what is kept, if anything, before passing through."""
+        if self._counts.queued == 0 or self._draining or self._state is not QueueState.PASS_THROUGH:
+            return
         loop = _running_loop()
         # Without a running loop the backlog waits for the next enqueue or flush, which has one.
-        has_backlog = self._counts.queued > 0 and self._processor is not None
-        if has_backlog and not self._draining and loop is not None:
+        if self._hand.processor is not None and loop is not None:
             self._state = QueueState.FLUSHING
-            self._task = loop.create_task(self.flush())
+            flush = loop.create_task(self.flush())
+            _FLUSHES.add(flush)
+            flush.add_done_callback(_FLUSHES.discard)
+
+    def _expire(self) -> None:
+        self._backlog.expire(self._clock())
+        self._tell_soon()
+
+    def _tell_soon(self) -> None:
+        """Tell of expired messages where nobody awaits the telling."""
+        loop = _running_loop()
+        is_telling = self._teller is not None and not self._teller.done()
+        if self._outcomes.has_untold and loop is not None and not is_telling:
+            self._teller = loop.create_task(self._outcomes.tell_expired())
 
     def _shut(self) -> None:
         if self._state is QueueState.CLOSED:
@@ -271,25 +299,33 @@ class MessageQueue(Generic[P]):
     def _is_delivering(self) -> bool:
         return self._state is QueueState.PASS_THROUGH or self._state is QueueState.FLUSHING
 
-    async def _drain(self) -> bool:
+    async def _drain(self, *, at_most: float = inf) -> bool:
         """Deliver until nothing waits or delivering stops; False when a dead letter was made."""
         self._draining = True
-        self._drainer = asyncio.current_task()
+        self._hand.task = asyncio.current_task()
         clean, deliveries = True, 0
         try:
             if self._state is QueueState.FLUSHING:
                 self._backlog.hold_newcomers()
                 # Concurrent flushes find this one under way, even where no processor awaits.
                 await asyncio.sleep(0)
-            while self._is_delivering() and (message := self._take()) is not None:
+            while self._is_delivering() and deliveries < at_most:
+                if (message := self._take()) is None:
+                    break
                 clean = await self._deliver(message) and clean
                 if self._outcomes.has_untold:
                     await self._outcomes.tell_expired()
                 deliveries += 1
                 if deliveries % DELIVERIES_A_TURN == 0:
                     await asyncio.sleep(0)
+        except asyncio.CancelledError:
+            if not self._hand.uncut():
+                raise
+        else:
+            # A processor may have kept the cancellation to itself.
+            self._hand.uncut()
         finally:
-            self._draining, self._drainer = False, None
+            self._draining, self._hand.task = False, None
             if not self._counts.queued:
                 self._backlog.drop_lanes()
             if self._state is QueueState.FLUSHING:
@@ -298,12 +334,12 @@ class MessageQueue(Generic[P]):
 
     def _take(self) -> QueuedMessage[P] | None:
         """The next message, from now on in the processor's hands."""
-        if self._processor is None:
+        if self._hand.processor is None:
             return None
         now = self._clock()
         message = self._backlog.take(now)
         if message is not None:
-            self._in_hand = message
+            self._hand.message = message
             if message.first_attempt_at is None:
                 message.first_attempt_at = now
                 self._counts.times.add(now - message.enqueued_at)
@@ -312,7 +348,7 @@ class MessageQueue(Generic[P]):
     async def _deliver(self, message: QueuedMessage[P]) -> bool:
         """Attempt until it is processed or given up; False when it became a dead letter."""
         try:
-            while not await self._attempt(message):
+            while not await self._hand.attempt(message, self.connection_id):
                 if not self._is_delivering():
                     self._put_back(message)
                     return True
@@ -330,46 +366,18 @@ class MessageQueue(Generic[P]):
             self._counts.delivered += 1
         return True
 
-    async def _attempt(self, message: QueuedMessage[P]) -> bool:
-        assert self._processor is not None, "only delivering takes a message"
-        message.attempts += 1
-        try:
-            result = self._processor(message)
-            if result is not None and inspect.isawaitable(result):
-                await result
-        except (Exception, asyncio.CancelledError) as error:
-            # The outermost loop over foreign code: the message is tried again or buried, also
-            # when the processor waited for something that was cancelled, and not its own task.
-            if isinstance(error, asyncio.CancelledError) and _is_cancelled():
-                raise
-            message.error = error
-            logger.warning(
-                "attempt %d at message %s of %s failed",
-                message.attempts,
-                message.message_id,
-                self.connection_id,
-                exc_info=error,
-            )
-            return False
-        return True
-
     def _let_go(self, message: QueuedMessage[P]) -> bool:
         """Take a message out of the processor's hands; False when close() has given it up."""
-        if self._in_hand is not message:
-            return False
-        self._in_hand = None
-        self._counts.queued -= 1
-        if self._released is not None and not self._released.done():
-            self._released.set_result(None)
-        return True
+        is_held = self._hand.let_go(message)
+        self._counts.queued -= is_held
+        return is_held
 
     def _put_back(self, message: QueuedMessage[P]) -> None:
         """Undo an attempt that the connection's end, not the message, has spoilt."""
         if self._state is QueueState.CLOSED:
             if self._let_go(message):
                 self._counts.cleared += 1
-        elif self._in_hand is message:
-            self._in_hand = None
+        elif self._hand.let_go(message):
             message.attempts -= 1
             self._backlog.put_back(message)
 
@@ -390,8 +398,3 @@ def _running_loop() -> asyncio.AbstractEventLoop | None:
         return asyncio.get_running_loop()
     except RuntimeError:
         return None
-
-
-def _is_cancelled() -> bool:
-    task = asyncio.current_task()
-    return task is not None and task.cancelling() > 0

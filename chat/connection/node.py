@@ -15,6 +15,7 @@ from psycopg_pool import PoolTimeout
 from billing import services as billing
 from billing.errors import LimitReached, UnknownReservation
 from chat import nodes
+from chat.connection import open_streams
 from chat.database import in_database
 from chat.delivery import bell, trace
 from chat.delivery.bell import ForceFail
@@ -86,11 +87,12 @@ class Node:
                 one.force_fail(order.reason)
 
     async def drain(self, *, within_s: float) -> None:
-        """Ask every client to reconnect, spread over `within_s`, and close with 1012.
+        """Ask every client to reconnect, spread over `within_s`, and close with 1012; end streams.
 
         From now on whoever comes is sent away the same way.
         """
         self.draining = True
+        open_streams.end_all()
         sockets = tuple(self._sockets)
         for number, one in enumerate(sockets):
             one.tell_drain(reconnect_after_ms=int(1000 * within_s * number / len(sockets)))

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar, cast
 
+from chat.connection.cancellation import is_cancelled
+
 logger = logging.getLogger(__name__)
 
 News = TypeVar("News")
@@ -68,8 +70,8 @@ class Observers(Generic[News]):
                     if listener in self._listeners:
                         listener.tell(news)
         except BaseException:
-            # An observer ended its thread or task (KeyboardInterrupt, CancelledError): whoever
-            # tells next goes on with the rest.
+            # An observer ended its thread (KeyboardInterrupt): whoever tells next goes on with
+            # the rest.
             with self._lock:
                 self._telling = False
             raise
@@ -93,8 +95,9 @@ class _Listener(Generic[News]):
     def tell(self, news: News) -> None:
         try:
             self.observer(news)
-        except Exception:
-            # The outermost loop over foreign code: one observer's error is not the others'.
+        except (Exception, asyncio.CancelledError):
+            # The outermost loop over foreign code: one observer's error is not the others', nor
+            # is what it asked of a future that had been cancelled.
             logger.exception("an observer raised")
 
 
@@ -125,7 +128,9 @@ class _AsyncListener(_Listener[News]):
         while self._backlog:
             try:
                 await observe(self._backlog.popleft())
-            except Exception:
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and is_cancelled():
+                    raise
                 logger.exception("an observer raised")
 
 

@@ -1,6 +1,7 @@
 """What waits to be written to one socket, and the one task that writes it."""
 
 import asyncio
+import sys
 from collections.abc import Awaitable, Callable
 from typing import Final
 
@@ -17,7 +18,8 @@ CRITICAL_FRAMES_MAX: Final = 100
 # Never reached: a socket that takes nothing is closed long before.
 AGE_S_MAX: Final = 3600.0
 # What one slow socket may hold of this process's memory; beyond it, it is served from the log.
-CHARS_MAX: Final = 1024 * 1024
+# Of memory, not of characters: a single emoji makes a text four times as wide.
+HELD_BYTES_MAX: Final = 1024 * 1024
 # A client that takes no frame for this long is gone or too slow.
 WRITE_DEADLINE_S: Final = 10.0
 # Nobody asks for a frame by name, and to make one for each costs more than to keep it.
@@ -40,6 +42,7 @@ class Outbound:
         "_deadline",
         "_flow",
         "_frames",
+        "_held_bytes",
         "_loop",
         "_on_pause",
         "_on_stuck",
@@ -83,6 +86,7 @@ class Outbound:
         self._written = 0
         # Counted here, since the queue looks for expired frames each time it is asked.
         self._frames = 0
+        self._held_bytes = 0
         self.chars = 0
 
     def put(self, frame: str, priority: MessagePriority = MessagePriority.HIGH) -> bool:
@@ -147,13 +151,14 @@ class Outbound:
             if self._frames >= FRAMES_MAX + CRITICAL_FRAMES_MAX:
                 self._on_stuck()
                 return False
-        elif self.chars > CHARS_MAX or self._frames >= FRAMES_MAX:
+        elif self._held_bytes > HELD_BYTES_MAX or self._frames >= FRAMES_MAX:
             return False
         kept = self._queue.enqueue_nowait(frame, priority=priority, message_id=FRAME_ID)
         # Not its truth: that would be a call for each delivery.
         if kept is not KEPT:
             return False
         self._frames += 1
+        self._held_bytes += sys.getsizeof(frame)
         self.chars += len(frame)
         if self._task is None:
             self._task = self._loop.create_task(self._write_all())
@@ -172,6 +177,8 @@ class Outbound:
                 self._deadline.cancel()
                 self._deadline = None
             self._task = None
+            # A text that was encoded meanwhile may hold its bytes too, and weigh more than it did.
+            self._held_bytes = 0
             self._make_room()
 
     async def _process(self, message: QueuedMessage[str]) -> None:
@@ -182,6 +189,7 @@ class Outbound:
             pass
         self._written += 1
         self._frames -= 1
+        self._held_bytes -= sys.getsizeof(message.payload)
         self.chars -= len(message.payload)
         if self._room is not None and self._has_room():
             self._make_room()
@@ -209,7 +217,7 @@ class Outbound:
         await asyncio.shield(self._room)
 
     def _has_room(self) -> bool:
-        return self.chars <= CHARS_MAX // 2 and self._frames <= FRAMES_MAX // 2
+        return self._held_bytes <= HELD_BYTES_MAX // 2 and self._frames <= FRAMES_MAX // 2
 
     def _make_room(self) -> None:
         if self._room is not None and not self._room.done():

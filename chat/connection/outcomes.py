@@ -1,10 +1,12 @@
 """Telling senders what became of messages that were not delivered (SPEC §2)."""
 
+import asyncio
 import inspect
 import logging
 from collections.abc import Callable
 from typing import Final, Generic, TypeVar
 
+from chat.connection.cancellation import is_cancelled
 from chat.connection.queued_message import QueuedMessage
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,8 @@ async def _call(callback: OutcomeCallback[P] | None, message: QueuedMessage[P]) 
         result = callback(message, message.error)
         if inspect.isawaitable(result):
             await result
-    except Exception:
+    except (Exception, asyncio.CancelledError) as error:
         # The outermost loop over foreign code: the queue goes on with the next message.
+        if isinstance(error, asyncio.CancelledError) and is_cancelled():
+            raise
         logger.exception("a callback for message %s raised", message.message_id)

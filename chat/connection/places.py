@@ -76,26 +76,28 @@ def take_all(admitted: Collection[Admitted]) -> dict[str, NotAdmitted]:
 
 def _take(one: Admitted) -> None:
     """Look again where there was no room: what a dead process held is free at once."""
-    free_the_dead(one.user)
+    own = _node_of(one.place)
+    free_the_dead(one.user, own=own)
     try:
         billing.reserve(
             user=one.user, feature=FEATURE, amount=1, key=one.place, entitled=one.entitlements
         )
     except LimitReached as reached:
-        raise _refusal(one.user, reached) from None
+        raise _refusal(one.user, reached, own=own) from None
 
 
-def free_the_dead(user: User) -> None:
+def free_the_dead(user: User, *, own: str) -> None:
+    """Let go of what processes held that are gone; `own` lives, however late its beat is."""
     holders = _holders(user)
-    dead = nodes.silence(set(holders.values())).dead
+    dead = nodes.silence(set(holders.values()) - {own}).dead
     lost = [key for key, node in holders.items() if node in dead]
     if lost:
         # Not released: a process that was only frozen takes them again, or closes what is too many.
         billing.lapse_all(keys=lost)
 
 
-def _refusal(user: User, reached: LimitReached) -> NotAdmitted:
-    if nodes.silence(set(_holders(user).values())).suspect:
+def _refusal(user: User, reached: LimitReached, *, own: str) -> NotAdmitted:
+    if nodes.silence(set(_holders(user).values()) - {own}).suspect:
         return NotAdmitted(CloseCode.COME_BACK_LATER, "connections of yours may just have ended")
     return NotAdmitted(
         CloseCode.TOO_MANY_CONNECTIONS, f"your plan allows {reached.limit} connections at once"
@@ -105,4 +107,8 @@ def _refusal(user: User, reached: LimitReached) -> NotAdmitted:
 def _holders(user: User) -> dict[str, str]:
     """Which process holds each of the user's places, by key."""
     keys = billing_selectors.held_keys(user, feature=FEATURE)
-    return {key: key.partition(_SEPARATOR)[0] for key in keys}
+    return {key: _node_of(key) for key in keys}
+
+
+def _node_of(key: str) -> str:
+    return key.partition(_SEPARATOR)[0]

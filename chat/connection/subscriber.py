@@ -19,6 +19,7 @@ from chat.delivery.bell import ThreadEvents
 from chat.delivery.hub import Hub
 from chat.delivery.topics import RunText, Topic
 from chat.errors import ThreadNotFound
+from chat.models import Thread
 from chat.protocol.codes import ErrorCode
 from chat.protocol.events import StoredEvent, encode_events
 from chat.protocol.frames import (
@@ -44,6 +45,7 @@ class Subscription:
 
     __slots__ = (
         "attempt",
+        "catching_up",
         "last",
         "live",
         "offset",
@@ -62,6 +64,7 @@ class Subscription:
         # The thread as it stands comes first, once there is room for it.
         self.wants_snapshot = False
         self.live = False
+        self.catching_up: asyncio.Task[Any] | None = None
         self.run_id: str | None = None
         self.attempt = 0
         self.offset = 0
@@ -223,6 +226,9 @@ class Subscriber:
         subscription = self._subscriptions.pop(thread_id, None)
         if subscription is not None:
             subscription.live = False
+            if subscription.catching_up is not None:
+                # Or a client that is behind could leave as many waiting as it likes.
+                subscription.catching_up.cancel()
             await self._hub.leave(thread_id, subscription)
 
     async def close(self) -> None:
@@ -232,12 +238,15 @@ class Subscriber:
 
     async def catch_up(self, subscription: Subscription) -> None:
         """Send what the log has beyond `last`, then the text so far, and go live."""
+        subscription.catching_up = asyncio.current_task()
         while self._follows(subscription):
             try:
                 await self.outbound.thread_room()
                 if subscription.wants_snapshot and not await self._send_snapshot(subscription):
                     continue
                 done = await self._catch_up_once(subscription)
+            except Thread.DoesNotExist:
+                return  # deleted meanwhile: its user is told by a `threads` frame
             except (DatabaseError, PoolTimeout):
                 await asyncio.sleep(RETRY_AFTER_S)
                 continue

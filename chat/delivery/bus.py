@@ -49,18 +49,27 @@ class Bus:
         return group in self._joined and self.is_up
 
     def out_of_reach(self, thread_ids: Collection[str]) -> set[str]:
-        """Those of some threads whose shard is not heard; mostly none, and then it is cheap."""
+        """Those of some threads whose shard is not heard, or whose group is not joined yet.
+
+        Mostly there are none, and then it is cheap.
+        """
         layer = _layer()
         heard = [self._is_heard(shard) for shard in range(layer.shards)]
-        if all(heard):
+        missing = self._wanted - self._joined
+        if all(heard) and not missing:
             return set()
-        return {one for one in thread_ids if not heard[layer.shard_of(bell.thread_group(one))]}
+        groups = {one: bell.thread_group(one) for one in thread_ids}
+        return {
+            one
+            for one, group in groups.items()
+            if group in missing or not heard[layer.shard_of(group)]
+        }
 
     def _is_heard(self, shard: int) -> bool:
         return time.monotonic() - self._heard_at.get(shard, float("-inf")) < SILENCE_S
 
     async def join(self, group: str) -> None:
-        """Be in a group when this returns, or as soon as the bus is back."""
+        """Be in a group when this returns, or once the bus is back: that is not waited for."""
         self._wanted.add(group)
         if group not in self._joined:
             await self._join(group)

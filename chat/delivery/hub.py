@@ -3,17 +3,16 @@
 import asyncio
 import time
 from collections.abc import Callable, Collection, Coroutine
-from datetime import timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any, Final, Protocol, TypeVar
 
 import structlog
 from django.db import Error as DatabaseError
-from django.utils import timezone
 from psycopg_pool import PoolTimeout
 
 from accounts import sessions
-from accounts.selectors import access_changed_since
+from accounts.selectors import access_changes
 from chat import selectors
 from chat.database import in_database
 from chat.delivery import bell, log
@@ -46,8 +45,6 @@ RESTART_AFTER_S: Final = 1.0
 # A frozen database must show, and must not hold up the beat of the bus.
 DATABASE_WITHIN_S: Final = 1.0
 ACCESS_EVERY_S: Final = 1.0
-# Longer than the period, since the clocks of two machines differ a little.
-ACCESS_LOOK_BACK: Final = timedelta(seconds=10)
 SWEPT_AT_ONCE_MAX: Final = 500
 _OUTAGES: Final = (DatabaseError, PoolTimeout)
 Order = ForceFail | CarriedFrames | FramesTaken
@@ -234,18 +231,17 @@ class Hub:
 
     async def _watch_access(self) -> None:
         """A bell can be lost, but a revoked socket must close: ask the database, too."""
-        asked = timezone.now()
+        asked_at: datetime | None = None
         while True:
             await asyncio.sleep(ACCESS_EVERY_S)
-            now = timezone.now()
             try:
-                changed = await in_database(access_changed_since, asked - ACCESS_LOOK_BACK)
+                changes = await in_database(access_changes, asked_at)
                 await self._tell_of_ended_sessions()
             except _OUTAGES:
                 continue
             # Only a look that succeeded moves on: an outage hides no revocation.
-            asked = now
-            for user_id in changed:
+            asked_at = changes.as_of
+            for user_id in changes.user_ids:
                 self._tell(user_id, lambda follower: follower.on_access_changed())
 
     async def _pulse(self) -> None:

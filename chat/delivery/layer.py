@@ -52,19 +52,20 @@ class PromptShard(RedisSingleShardConnection):  # type: ignore[misc]  # channels
         self._line: AbstractConnection | None = None
         self._has_line = asyncio.Event()
 
-    async def subscribe(self, channel: str) -> None:
-        """Hear a channel; waits for the line, so put it under a timeout."""
-        if channel in self._subscribed_to:
-            return
+    async def connected(self) -> None:
+        """Wait for the line, for as long as there is none: put it under a timeout."""
         self._ensure_receiver()
         await self._has_line.wait()
-        # Known before it is said: a new line shall join it too.
+
+    async def subscribe(self, channel: str) -> None:
+        """Hear a channel; raises at once where there is no line."""
+        if self._line is None:
+            raise RedisConnectionError("the bus is away")
+        if channel in self._subscribed_to:
+            return
+        # Known before it is said: whether or not it is heard over this line, the next one joins it.
         self._subscribed_to.add(channel)
-        try:
-            await self._say("SUBSCRIBE", channel)
-        except BaseException:
-            self._subscribed_to.discard(channel)
-            raise
+        await self._say("SUBSCRIBE", channel)
 
     async def unsubscribe(self, channel: str) -> None:
         if channel not in self._subscribed_to:
@@ -171,8 +172,10 @@ class BusLayer(RedisPubSubChannelLayer):  # type: ignore[misc]  # channels_redis
         return channel
 
     async def listen(self, channel: str, *, shard: int) -> None:
-        """Let a channel hear what is sent to it by a shard."""
-        await self._get_layer()._shards[shard].subscribe(channel)
+        """Let a channel hear what is sent to it by a shard; waits for that, without end."""
+        connection = self._get_layer()._shards[shard]
+        await connection.connected()
+        await connection.subscribe(channel)
 
     async def renew(self, shard: int) -> None:
         """Make the connection anew over which a shard's messages come."""

@@ -21,7 +21,7 @@ from netra import traces
 
 # One read is one frame, which must not hold up a write, nor a client's memory, for long.
 READ_EVENTS_MAX: Final = 500
-READ_CHARS_MAX: Final = 256 * 1024
+READ_BYTES_MAX: Final = 256 * 1024
 
 # Of a batch, once a `head` of a thread has grown by it.
 _INSERT: Final = """
@@ -55,11 +55,11 @@ WITH fence AS (
 _READ: Final = """
 SELECT seq, type, run_id, agent_name,
     to_char(ts AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.MS"Z"'), data FROM (
-    SELECT *, sum(length(data)) OVER (ORDER BY seq) - length(data) AS before FROM (
+    SELECT *, sum(octet_length(data)) OVER (ORDER BY seq) - octet_length(data) AS before FROM (
         SELECT seq, type, run_id, agent_name, ts, data FROM chat_event
         WHERE <thread> AND seq > %(after)s ORDER BY seq LIMIT %(events)s
     ) AS next
-) AS bounded WHERE before < %(chars)s ORDER BY seq
+) AS bounded WHERE before < %(bytes)s ORDER BY seq
 """
 
 
@@ -174,7 +174,7 @@ def _answers(event: NewEvent) -> bool:
 
 
 def _read(thread: str, keys: dict[str, Any], after_seq: int) -> list[StoredEvent]:
-    bounds = {"after": after_seq, "events": READ_EVENTS_MAX, "chars": READ_CHARS_MAX}
+    bounds = {"after": after_seq, "events": READ_EVENTS_MAX, "bytes": READ_BYTES_MAX}
     with connection.cursor() as cursor:
         cursor.execute(_READ.replace("<thread>", thread), keys | bounds)
         return [

@@ -44,7 +44,6 @@ class ErrorCode(StrEnum):
     FILES_FULL = "files_full"
     MODEL_NOT_FOUND = "model_not_found"
     CLIENT_ID_REUSED = "client_id_reused"
-    NOT_READY = "not_ready"
     QUEUE_FULL = "queue_full"
     TOO_MANY = "too_many"
     LIMIT_REACHED = "limit_reached"
@@ -59,7 +58,6 @@ class ErrorCode(StrEnum):
 # Whether the very same frame, sent again later, may succeed.
 RETRYABLE: Final[frozenset[ErrorCode]] = frozenset(
     {
-        ErrorCode.NOT_READY,
         ErrorCode.QUEUE_FULL,
         ErrorCode.TOO_MANY,
         ErrorCode.LIMIT_REACHED,

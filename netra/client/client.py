@@ -88,12 +88,15 @@ class ChatClient:
     async def close(self) -> None:
         """End the connection; unanswered sends stay in the outbox file, if there is one."""
         self._dialogue.end(Closed(1000, "the client was closed"))
-        await self._line.hang_up()
-        for task in self._tasks:
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        self._tasks = []
-        self._news.ring_all()
+        try:
+            await self._line.hang_up()
+        finally:
+            # Whoever is cancelled while the good-bye is said leaves nothing running either.
+            ending, self._tasks = self._tasks, []
+            for task in ending:
+                task.cancel()
+            self._news.ring_all()
+        await asyncio.gather(*ending, return_exceptions=True)
         await self._save()
 
     @property

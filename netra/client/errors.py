@@ -31,6 +31,9 @@ class Refused(ClientError):
         self.retryable = retryable
         self.retry_after_s = retry_after_s
 
+    def __str__(self) -> str:
+        return f"{self.message} ({self.code})"
+
 
 class OutboxFull(ClientError):
     """As many sends as may be kept wait for their answers already."""
@@ -38,6 +41,9 @@ class OutboxFull(ClientError):
     def __init__(self, limit: int) -> None:
         super().__init__(limit)
         self.limit = limit
+
+    def __str__(self) -> str:
+        return f"{self.limit} frames wait for their answers already."
 
 
 class OutboxUnreadable(ClientError):
@@ -47,6 +53,9 @@ class OutboxUnreadable(ClientError):
         super().__init__(path)
         self.path = path
 
+    def __str__(self) -> str:
+        return f"The file {self.path} is damaged, or no outbox; it was left as it is."
+
 
 class Overtaken(ClientError):
     """An iteration was too slow: the events behind `after_seq` are no longer kept."""
@@ -55,6 +64,9 @@ class Overtaken(ClientError):
         super().__init__(thread_id, after_seq)
         self.thread_id = thread_id
         self.after_seq = after_seq
+
+    def __str__(self) -> str:
+        return f"The events of {self.thread_id} after {self.after_seq} are no longer kept."
 
 
 class Unanswered(ClientError):

@@ -69,6 +69,7 @@ class Following:
         self._is_answered = False
         self._not_before = 0.0
         self.is_confirmed = False
+        self.thread.connected()
 
     def ask_at(self) -> float | None:
         """When to subscribe, or to do so again; None while nothing is missing."""

@@ -12,7 +12,7 @@ from websockets.exceptions import ConnectionClosed, WebSocketException
 
 from netra.client.backoff import LOST
 from netra.client.connection import open_socket
-from netra.client.dialogue import Dialogue
+from netra.client.dialogue import ClientState, Dialogue
 from netra.client.errors import Closed
 from netra.client.news import News
 
@@ -53,6 +53,7 @@ class Line:
             await self._socket.close()
 
     async def _connect_once(self) -> None:
+        was_offline = self._dialogue.state is ClientState.OFFLINE
         self._dialogue.opening(time.monotonic())
         self._tell()
         code, reason = LOST, ""
@@ -69,7 +70,14 @@ class Line:
             self._socket = None
             chance = random.random()  # noqa: S311  not for security
             self._dialogue.closed(code, reason, time.monotonic(), chance=chance)
+            if self._dialogue.retry_at is not None and self._dialogue.state is ClientState.OFFLINE:
+                self._say_why(reason or str(code), again=was_offline)
             self._tell()
+
+    def _say_why(self, reason: str, *, again: bool) -> None:
+        """Tell whoever waits for an address that is wrong, once a series of failures."""
+        level = logging.DEBUG if again else logging.WARNING
+        logger.log(level, "no connection to %s, which is tried again: %s", self._base_url, reason)
 
     async def _wait_for_retry(self) -> None:
         while (retry_at := self._dialogue.retry_at) is not None:

@@ -20,7 +20,7 @@ def sign_in(base_url: str, *, email: str, password: str) -> str:
         cookies = _cookies(response)
         token = re.search(r'name="csrfmiddlewaretoken" value="([^"]+)"', page)
         if token is None:
-            raise SignInFailed(f"no sign-in form at {base_url}")
+            raise SignInFailed(f"There is no sign-in form at {base_url}.")
         body = {"csrfmiddlewaretoken": token[1], "login": email, "password": password}
         headers = {
             "Content-Type": "application/x-www-form-urlencoded",
@@ -33,8 +33,15 @@ def sign_in(base_url: str, *, email: str, password: str) -> str:
         cookies |= _cookies(response)
     finally:
         connection.close()
-    if response.status != 302 or "sessionid" not in cookies:
-        raise SignInFailed(f"{base_url} answered {response.status}")
+    if response.status == http.HTTPStatus.OK:
+        # The form again, with what is wrong.
+        raise SignInFailed(f"{base_url} does not know this address with this password.")
+    if response.status == http.HTTPStatus.TOO_MANY_REQUESTS:
+        raise SignInFailed(f"{base_url} was asked too often; try again in a few minutes.")
+    if (response.getheader("Location") or "").startswith("/accounts/"):
+        raise SignInFailed(f"{base_url} wants more than a password; use an API token.")
+    if response.status != http.HTTPStatus.FOUND or "sessionid" not in cookies:
+        raise SignInFailed(f"{base_url} answered {response.status}.")
     return _header(cookies)
 
 

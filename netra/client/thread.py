@@ -33,8 +33,9 @@ class Thread:
     def __init__(self, thread_id: str, *, after_seq: int | None, events_kept: int) -> None:
         self.thread_id = thread_id
         self.seq = after_seq
-        # The highest seq the server is known to have.
+        # The highest seq the server is known to have, and that it has named over this connection.
         self.head = 0
+        self.heard = 0
         self.snapshot_seq: int | None = None
         self._events: deque[Event] = deque(maxlen=events_kept)
         self._branches = Branches()
@@ -98,8 +99,13 @@ class Thread:
             return Lack.TEXT
         return Lack.NEWS if self.seq < self.head else None
 
+    def connected(self) -> None:
+        """Over a new connection the server has named no position so far."""
+        self.heard = 0
+
     def hear_head(self, head: int) -> None:
         self.head = max(self.head, head)
+        self.heard = max(self.heard, head)
 
     def take_events(self, events: Iterable[Event]) -> bool:
         """Apply what comes next, drop what is old; answers whether any was applied."""
@@ -129,9 +135,9 @@ class Thread:
     def take_snapshot(self, snapshot: Snapshot, *, asked_after: int | None) -> bool:
         """Replace what is known; False for one older than what was applied since.
 
-        One below the position that was asked for is taken: the server has no such position.
+        One below the position that was asked for is taken where the server has no such position.
         """
-        was_unknown = asked_after is not None and snapshot.seq < asked_after
+        was_unknown = asked_after is not None and max(snapshot.seq, self.heard) < asked_after
         if self.seq is not None and snapshot.seq < self.seq and not was_unknown:
             return False
         if self._branches.is_torn or snapshot.seq != self.seq:
@@ -141,7 +147,7 @@ class Thread:
             self._events.clear()
         while self._events and self._events[-1].seq > snapshot.seq:
             self._events.pop()
-        self.seq = self.snapshot_seq = self.head = snapshot.seq
+        self.seq = self.snapshot_seq = self.head = self.heard = snapshot.seq
         self._torn_at = 0
         self._misfits = False
         self._holes.clear()

@@ -18,9 +18,10 @@ from chat.api.doors import Caller
 from chat.api.problems import Problem
 from chat.api.streams import FrameForm, Position, ThreadStream
 from chat.connection import open_streams
+from chat.consumers import NODE
 from chat.database import in_database
-from chat.delivery import log
-from chat.models import Thread
+from chat.delivery import log, trace
+from chat.models import DeliveryStep, Thread
 from chat.protocol.events import AgentCompleted, NewEvent, RunQueued
 from chat.services import Posted
 from netra.ids import RunID
@@ -69,6 +70,11 @@ class Reader:
             found += [event["seq"] for event in message.get("events", ())]
         return found
 
+    async def until_end(self) -> str:
+        while (message := await self.next()).get("event") != "end":
+            continue
+        return str(message["code"])
+
     async def leave(self) -> None:
         await self._chunks.aclose()  # type: ignore[attr-defined]  # it is a generator
 
@@ -114,6 +120,45 @@ async def test_a_reader_without_a_position_gets_the_thread_as_it_stands(payer: U
         assert (snapshot["event"], snapshot["id"]) == ("snapshot", "1")
         assert [one["text"] for one in snapshot["messages"]] == ["hello"]
         open_streams.end_all()
+        assert (await reader.next())["code"] == "drain"
+        await reader.leave()
+
+
+async def test_the_way_of_a_message_to_a_reader_is_traced(
+    payer: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trace, "WRITE_EVERY_S", 0.1)
+    posted = await in_database(asked, payer)
+    _token, text = await in_database(made, payer)
+    key = tokens.key_in(f"Bearer {text}")
+
+    def steps(seq: int) -> set[str]:
+        found = DeliveryStep.objects.filter(thread_id=posted.thread_id, seq=seq)
+        return set(found.values_list("step", flat=True))
+
+    async with web_process():
+        reader = Reader(stream_of(payer, posted, after=0, key=key))
+        await reader.seqs(posted.seq)
+        live = await in_database(asked, payer, "c2", posted.thread_id)
+        await reader.seqs(live.seq)
+        # A server asks for more when it has taken what there was.
+        following = asyncio.create_task(reader.until_end())
+        await until(lambda: steps(live.seq) == {"published", "sent", "acknowledged"})
+        assert await in_database(steps, posted.seq) >= {"sent", "acknowledged"}
+        open_streams.end_all()
+        assert await following == "drain"
+        await reader.leave()
+
+
+async def test_an_operators_drain_sends_readers_elsewhere_too(payer: User) -> None:
+    posted = await in_database(asked, payer)
+    async with web_process():
+        reader = Reader(stream_of(payer, posted, after=0))
+        await reader.next()
+        try:
+            await NODE.drain(within_s=0)
+        finally:
+            NODE.draining = False
         assert (await reader.next())["code"] == "drain"
         await reader.leave()
 

@@ -115,6 +115,7 @@ def test_a_connection_identified_later_is_found_by_its_user() -> None:
     machine.identify(alice)
 
     assert registry.of_user(alice) == [machine]
+    assert registry.of_user(UserID(str(alice))) == [machine]
 
 
 def test_a_sweep_drops_exactly_the_terminal_ones() -> None:
@@ -148,7 +149,7 @@ def test_stats_count_all_the_operational_and_each_state() -> None:
 
 def test_threads_that_register_one_id_get_one_machine() -> None:
     def slow_clock() -> float:
-        time.sleep(0.001)
+        time.sleep(0.02)
         return 0.0
 
     # The clock is read while a machine is made: all others get their turn in between.

@@ -172,13 +172,14 @@ def test_history_tells_each_move_with_its_time_reason_and_metadata() -> None:
 
 
 def test_metadata_is_a_read_only_copy() -> None:
-    given = {"step": 1}
+    given: dict[str, Any] = {"step": 1, "missing": ["bus"]}
     machine = machine_in(S.CONNECTING)
     machine.transition_to(S.ACCEPTED, metadata=given)
     given["step"] = 2
+    given["missing"].append("runs")
 
     kept = machine.history[0].metadata
-    assert kept["step"] == 1
+    assert kept == {"step": 1, "missing": ["bus"]}
     with pytest.raises(TypeError):
         cast(dict[str, object], kept)["step"] = 3
 
@@ -305,6 +306,7 @@ def test_force_fail_from_a_terminal_state_is_refused(state: ConnectionState) -> 
 
     assert machine.force_fail("again") is False
     assert (machine.state, machine.history) == (state, history)
+    assert machine.metrics.refused_transitions == 1
 
 
 def test_a_retry_after_force_fail_starts_afresh_on_the_first_try() -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import functools
+import statistics
 import threading
 import time
 
@@ -61,9 +62,12 @@ def test_an_observer_is_given_each_transition_that_was_made_and_no_refusal() -> 
     assert [move.to_state for move in told] == [S.ACCEPTED, S.FAILED]
 
 
-def test_a_raising_observer_is_logged_and_stops_nobody(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("error", [OSError, asyncio.CancelledError])
+def test_a_raising_observer_is_logged_and_stops_nobody(
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
+) -> None:
     def complain(transition: Transition) -> None:
-        raise OSError("observer")
+        raise error("observer")
 
     machine, diary = new_machine(), Diary()
     machine.add_observer(complain)
@@ -157,16 +161,19 @@ def test_the_state_can_be_read_and_moved_while_an_observer_is_slow() -> None:
     mover = threading.Thread(target=machine.transition_to, args=(S.PROCESSING,))
     mover.start()
     assert entered.wait(HANG_S)
-    started = time.perf_counter()
-    state, snapshot, history = machine.state, machine.snapshot(), machine.history
+    times_s = list[float]()
+    for _ in range(20):
+        started = time.perf_counter()
+        state, snapshot, history = machine.state, machine.snapshot(), machine.history
+        times_s.append(time.perf_counter() - started)
     moved = machine.transition_to(S.IDLE)
-    elapsed_s = time.perf_counter() - started
     release.set()
     mover.join(HANG_S)
 
     assert (state, snapshot.state, history[-1].to_state) == (S.PROCESSING,) * 3
     assert moved
-    assert elapsed_s < 1.0
+    # The median, since a busy machine may take any one of them off its processor.
+    assert statistics.median(times_s) < 0.005
     # The thread that was telling already went on with the other thread's move, in order.
     assert diary.states == [S.PROCESSING, S.IDLE]
 
@@ -227,14 +234,15 @@ async def test_an_async_observer_runs_on_its_own_loop_when_another_thread_moves(
 
 
 @pytest.mark.asyncio
+@pytest.mark.parametrize("error", [OSError, asyncio.CancelledError])
 async def test_an_async_observer_that_raises_is_logged_and_told_of_the_next_move(
-    caplog: pytest.LogCaptureFixture,
+    error: type[BaseException], caplog: pytest.LogCaptureFixture
 ) -> None:
     machine, diary = new_machine(), Diary()
 
     async def complain_once(transition: Transition) -> None:
         if transition.to_state is S.ACCEPTED:
-            raise OSError("async observer")
+            raise error("async observer")
         diary.write(transition)
 
     machine.add_observer(complain_once)
@@ -257,6 +265,26 @@ async def test_a_removed_async_observer_still_gets_what_was_handed_to_its_loop()
     await asyncio.sleep(0.05)
 
     assert diary.states == [S.ACCEPTED]
+
+
+@pytest.mark.asyncio
+async def test_an_async_observer_ends_when_its_task_is_cancelled() -> None:
+    machine, started = new_machine(), list[ConnectionState]()
+
+    async def wait(transition: Transition) -> None:
+        started.append(transition.to_state)
+        await asyncio.Event().wait()
+
+    machine.add_observer(wait)
+    machine.transition_to(S.ACCEPTED)
+    machine.transition_to(S.AUTHENTICATED)
+    await asyncio.sleep(0.005)
+    (task,) = asyncio.all_tasks() - {asyncio.current_task()}
+    task.cancel()
+    await asyncio.wait({task}, timeout=HANG_S)
+
+    assert task.cancelled()
+    assert started == [S.ACCEPTED]
 
 
 class AsyncCallable:
@@ -299,5 +327,23 @@ def test_news_an_observer_never_takes_is_bounded() -> None:
         observers.queue(number)
 
     observers.tell()
+
+    assert (told[0], told[-1], len(told)) == (5, BACKLOG_LIMIT + 4, BACKLOG_LIMIT)
+
+
+@pytest.mark.asyncio
+async def test_news_handed_to_a_loop_that_never_turns_is_bounded() -> None:
+    observers, told = Observers[int](), list[int]()
+
+    async def take(number: int) -> None:
+        told.append(number)
+
+    observers.add(take)
+    for number in range(BACKLOG_LIMIT + 5):
+        observers.queue(number)
+        observers.tell()
+    async with asyncio.timeout(HANG_S):
+        while len(told) < BACKLOG_LIMIT:
+            await asyncio.sleep(0)
 
     assert (told[0], told[-1], len(told)) == (5, BACKLOG_LIMIT + 4, BACKLOG_LIMIT)

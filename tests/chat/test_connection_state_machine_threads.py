@@ -31,7 +31,7 @@ HANG_S = 60.0
 
 
 class Hammer(threading.Thread):
-    """Asks a machine for random moves, counting its answers and its snapshots that disagree."""
+    """Asks a machine for random moves, counting its answers and keeping what it looked like."""
 
     def __init__(
         self, machine: ConnectionStateMachine, seed: int, targets: Sequence[ConnectionState]
@@ -40,13 +40,17 @@ class Hammer(threading.Thread):
         self.machine = machine
         self.targets = random.Random(seed).choices(targets, k=REQUESTS)
         self.made = self.refused = self.torn = 0
+        self.seen: set[tuple[int, float, ConnectionState]] = set()
 
     def run(self) -> None:
         for target in self.targets:
             moved = self.machine.transition_to(target)
             self.made += moved
             self.refused += not moved
-            self.torn += is_torn(self.machine.snapshot())
+            snapshot = self.machine.snapshot()
+            self.torn += is_torn(snapshot)
+            metrics = snapshot.metrics
+            self.seen.add((metrics.transitions, metrics.last_activity, snapshot.state))
 
 
 def is_torn(snapshot: Snapshot) -> bool:
@@ -98,6 +102,10 @@ def test_eight_threads_leave_a_legal_chain_and_true_counters() -> None:
     assert machine.metrics.transitions == made == len(told) > 200
     assert machine.metrics.refused_transitions == THREADS * REQUESTS - made
     assert sum(thread.torn for thread in hammers) == 0
+    # Each snapshot is of one moment: its count, its time and its state are those of one move.
+    moments = {(number, move.at, move.to_state) for number, move in enumerate(told, start=1)}
+    seen = set[tuple[int, float, ConnectionState]]().union(*(thread.seen for thread in hammers))
+    assert {moment for moment in seen if moment[0] > 0} <= moments
     # Told once each and in the order in which they were made.
     assert_chain(told)
     assert tuple(told[-200:]) == machine.history
@@ -116,6 +124,13 @@ def test_eight_threads_over_all_states_end_where_the_chain_ends(seed: int) -> No
     assert len(told) == sum(thread.made for thread in hammers)
     assert machine.state is told[-1].to_state
     assert sum(thread.torn for thread in hammers) == 0
+
+
+def test_a_snapshot_is_not_put_together_when_it_is_asked_for() -> None:
+    machine = ConnectionStateMachine(ConnectionID.new())
+
+    # What is read in two steps can be torn by a move between them, if seldom enough to pass above.
+    assert machine.snapshot() is machine.snapshot()
 
 
 def test_of_eight_threads_exactly_one_wins_a_compare_and_set() -> None:

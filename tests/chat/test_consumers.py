@@ -3,9 +3,12 @@ from collections.abc import Callable
 
 import msgspec
 import pytest
+from django.db import connection
 
 from accounts.models import User
+from chat.connection.state_machine import ConnectionState
 from chat.consumers import NODE, OPEN, REGISTRY
+from chat.database import in_database
 from chat.models import Message
 from chat.protocol.frames import FRAME_BYTES_MAX
 from tests.chat.sockets import Socket, session_of, web_process
@@ -71,6 +74,38 @@ async def test_frames_sent_right_after_the_accept_are_answered_once_after_ready_
         assert [ack["client_id"] for ack in acks] == [f"c{number}" for number in range(20)]
         await socket.leave()
     assert await asyncio.to_thread(count_messages) == 20
+
+
+def beat_as_a_worker() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("INSERT INTO procrastinate_workers (last_heartbeat) VALUES (now())")
+
+
+def forget_workers() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM procrastinate_workers")
+
+
+@pytest.mark.asyncio
+async def test_a_run_engine_that_comes_and_goes_is_told_and_costs_no_answer(
+    session_key: str,
+) -> None:
+    async with web_process():
+        socket = Socket(session_key)
+        await socket.open()
+        assert (await socket.frame("ready"))["services"]["runs"] is False
+        for is_there, change in ((True, beat_as_a_worker), (False, forget_workers)):
+            [machine] = REGISTRY.operational()
+            assert (machine.state is ConnectionState.DEGRADED) is is_there
+            await socket.send(type="send", client_id=f"c{is_there}", text="hello")
+            ack = await socket.frame("ack")
+            await socket.send(type="subscribe", thread_id=ack["thread_id"], after_seq=None)
+            assert await socket.frame("snapshot")
+            await in_database(change)
+            services = (await socket.frame("state"))["services"]
+            assert services == {"database": True, "bus": True, "runs": is_there}
+        await socket.leave()
+    assert await asyncio.to_thread(count_messages) == 2
 
 
 @pytest.mark.asyncio

@@ -9,6 +9,7 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 from django.utils import timezone
 
 from accounts.models import User
+from accounts.services import delete_account
 from chat import branches, dead_letters, services
 from chat.database import in_database
 from chat.dead_letters import (
@@ -268,9 +269,15 @@ def test_what_is_not_replayable_is_refused_and_waits(case: str, user: User, oper
     assert DeadLetter.objects.get().state == LetterState.WAITING
 
 
-def test_nothing_is_done_in_the_name_of_a_suspended_user(user: User, operator: User) -> None:
+@pytest.mark.parametrize("leaves", ["suspended", "deleted"])
+def test_nothing_is_done_in_the_name_of_who_has_left(
+    leaves: str, user: User, operator: User
+) -> None:
     kept(user)
-    User.objects.filter(pk=user.pk).update(suspended_at=timezone.now())
+    if leaves == "deleted":
+        delete_account(user=user, reason="asked for")
+    else:
+        User.objects.filter(pk=user.pk).update(suspended_at=timezone.now())
     with pytest.raises(NotReplayable) as refused:
         replay(letter=DeadLetter.objects.get(), actor=operator)
     assert refused.value.reason is Unfit.ACCOUNT_CLOSED

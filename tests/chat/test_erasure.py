@@ -7,8 +7,9 @@ from django.core.files.base import ContentFile
 
 from accounts.models import User
 from accounts.services import delete_account
-from chat import erasure, services, uploads
-from chat.models import DailyUsage, Event, File, Message, Run, Thread
+from chat import dead_letters, erasure, services, uploads
+from chat.models import DailyUsage, DeadLetter, Event, File, Message, Run, Thread
+from chat.protocol.frames import Ping
 from chat.runs.lifecycle import RunState
 from chat.services import Outgoing
 
@@ -29,10 +30,12 @@ def test_what_a_deleted_account_wrote_goes_with_its_files(
     gone, stays = make_user(), make_user()
     say(gone)
     kept = say(stays)
+    for user in (gone, stays):
+        dead_letters.keep(user=user, connection_id="", frame=Ping(), error=None, attempts=3)
     files = list(File.objects.filter(user=gone))
     delete_account(user=gone, reason="asked for")
     assert erasure.erase_deleted() == 1
-    for model in (Thread, Message, Run, File):
+    for model in (Thread, Message, Run, File, DeadLetter):
         assert set(model.objects.values_list("user", flat=True)) == {stays.pk}
     assert set(Event.objects.values_list("thread", flat=True)) == {kept.thread_id}
     assert not any(file.content.storage.exists(str(file.content.name)) for file in files)

@@ -8,9 +8,11 @@ from hypothesis import strategies as st
 from chat.protocol.codes import RETRYABLE, CloseCode, ErrorCode
 from chat.protocol.frames import (
     FRAME_BYTES_MAX,
+    HEADS_PER_FRAME_MAX,
     TEXT_CHARS_MAX,
     FrameRefused,
     Ping,
+    Seen,
     Send,
     Subscribe,
     decode,
@@ -108,11 +110,33 @@ def test_a_refusal_names_the_client_id_it_answers(frame: dict[str, Any] | str) -
     assert answer["retryable"] is False
 
 
-@pytest.mark.parametrize("text", ["x" * TEXT_CHARS_MAX, "😀" * TEXT_CHARS_MAX])
-def test_text_is_counted_in_code_points(text: str) -> None:
+# One code point of two bytes and of four, two that are seen as one, and seven seen as one.
+@pytest.mark.parametrize("one", ["x", "é", "😀", "e\u0301", "👨\u200d👩\u200d👧\u200d👦"])
+def test_text_is_counted_in_code_points(one: str) -> None:
+    text = (one * TEXT_CHARS_MAX)[:TEXT_CHARS_MAX]
     frame = decode(json.dumps(send(text=text), ensure_ascii=False))
     assert isinstance(frame, Send)
     assert frame.text == text
+    longer = json.dumps(send(text=text + one[0]), ensure_ascii=False)
+    assert answer_to(longer) == ErrorCode.TEXT_TOO_LONG
+
+
+@pytest.mark.parametrize("one", ["x", "é", "😀"])
+def test_a_frame_is_counted_in_bytes_of_utf_8_and_the_last_one_fits(one: str) -> None:
+    head, tail = '{"type":"ping","x":"', '"}'
+    room = FRAME_BYTES_MAX - len(head) - len(tail)
+    width = len(one.encode())
+    frame = head + one * (room // width) + "x" * (room % width) + tail
+    assert len(frame.encode()) == FRAME_BYTES_MAX
+    assert decode(frame) == Ping()
+    assert answer_to(frame + " ") == ErrorCode.FRAME_TOO_LARGE
+
+
+def test_as_many_heads_as_are_allowed_are_taken() -> None:
+    heads = {f"t{n}": n for n in range(HEADS_PER_FRAME_MAX)}
+    assert decode(json.dumps({"type": "seen", "heads": heads, "bytes": 0})) == Seen(
+        heads=heads, bytes=0
+    )
 
 
 @given(st.text(max_size=200) | st.binary(max_size=200).map(lambda raw: raw.decode("latin-1")))

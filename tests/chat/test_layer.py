@@ -7,14 +7,18 @@ from collections.abc import Callable
 import pytest
 import uvloop
 from channels.layers import get_channel_layer
+from pytest_django import Settings
 from redis.exceptions import RedisError
 
 from chat.delivery import bus as bus_module
 from chat.delivery.bus import Bus
 from chat.delivery.layer import BusLayer, PromptShard
+from tests.fakes.bell_proxy import BellProxy
 
 CUTS = 40
 GROUPS = 12
+# What a connection may follow.
+THREADS = 200
 
 
 def bus_layer() -> BusLayer:
@@ -125,6 +129,12 @@ async def test_a_join_that_is_given_up_leaves_a_line_that_hears() -> None:
     layer = bus_layer()
     channel = layer.open_channel()
     shard = first_shard(layer)
+    for _ in range(20):
+        listening = asyncio.create_task(layer.listen(channel, shard=0))
+        await asyncio.sleep(0)
+        listening.cancel()
+        await asyncio.gather(listening, return_exceptions=True)
+    await layer.listen(channel, shard=0)
     for number in range(20):
         joining = asyncio.create_task(layer.group_add(f"given.up.{number}", channel))
         await asyncio.sleep(0)
@@ -134,3 +144,33 @@ async def test_a_join_that_is_given_up_leaves_a_line_that_hears() -> None:
     await until_heard(layer, channel, "kept")
     assert shard._line is not None
     await layer.flush()
+
+
+@pytest.mark.asyncio
+async def test_nobody_waits_to_follow_a_thread_while_the_bus_is_away(
+    settings: Settings,
+) -> None:
+    layers = settings.CHANNEL_LAYERS
+    async with BellProxy(settings.REDIS_URL) as proxy:
+        config = {"hosts": [{"address": proxy.url}]}
+        settings.CHANNEL_LAYERS = {"default": layers["default"] | {"CONFIG": config}}
+        bus = Bus()
+        await bus.beat()
+        await bus.join("thread.kept")
+        assert bus.is_in("thread.kept")
+        assert bus.out_of_reach(["kept"]) == set()
+    thread_ids = {str(number) for number in range(THREADS)}
+    async with asyncio.timeout(1):
+        await seen(lambda: first_shard(bus_layer())._line is None)
+        for thread_id in thread_ids:
+            await bus.join(f"thread.{thread_id}")
+    # Until they are joined, they are looked after like those of a shard that is not heard.
+    assert bus.is_up
+    assert bus.out_of_reach([*thread_ids, "kept"]) == thread_ids
+    receiver: asyncio.Task[None] | None = first_shard(bus_layer())._receive_task
+    assert receiver is not None
+    while not receiver.done():
+        # Again and again: on Python 3.11 wait_for, deep in redis-py, can swallow one.
+        receiver.cancel()
+        await asyncio.wait([receiver], timeout=0.1)
+    await bus_layer().flush()

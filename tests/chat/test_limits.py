@@ -4,19 +4,26 @@ import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 
+import psycopg
 import pytest
+import time_machine
 from django.contrib.sessions.models import Session
 from django.utils import timezone
 
 from accounts.models import User
 from billing import services as billing
+from billing.errors import LimitReached
 from billing.models import Reservation, UsageCounter
 from billing.tiers import Tier
+from chat import consumers
 from chat.connection import places
+from chat.connection.refusals import limit_refusal
 from chat.consumers import NODE
 from chat.database import in_database
-from chat.models import Message, Node
+from chat.models import Message, Node, Thread
+from chat.protocol.codes import CloseCode
 from tests.chat.sockets import Socket, session_of, until, web_process
+from tests.conftest import environment_of_servers
 from tests.minutes import begin_within_a_minute
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -91,12 +98,12 @@ async def test_what_a_dead_process_held_is_free_at_once(user: User, session_key:
 
 
 @pytest.mark.asyncio
-async def test_a_process_that_missed_a_beat_leaves_the_question_open(
+async def test_a_process_that_may_just_have_died_leaves_the_question_open(
     user: User, session_key: str
 ) -> None:
-    late = timezone.now() - timedelta(seconds=3)
-    await in_database(Node.objects.create, name="late-1-abc", beat_at=late)
-    await in_database(hold_for, user, "late-1-abc", count=3)
+    # Its clients are back before it has missed a beat.
+    await in_database(Node.objects.create, name="killed-1-abc", beat_at=timezone.now())
+    await in_database(hold_for, user, "killed-1-abc", count=3)
     async with web_process():
         socket = Socket(session_key)
         await socket.open()
@@ -121,7 +128,7 @@ async def test_a_process_taken_for_dead_gets_the_places_of_its_sockets_back(
 def free_dead_places(user: User) -> None:
     """As another process does that has not heard this one for a while."""
     Node.objects.filter(name=NODE.name).update(beat_at=timezone.now() - timedelta(seconds=6))
-    places.free_the_dead(user)
+    places.free_the_dead(user, own="another-1-abc")
 
 
 @pytest.mark.asyncio
@@ -136,6 +143,29 @@ async def test_a_cookie_that_the_database_cannot_read_harms_nobody_else(session_
             await socket.frame("ready")
         for socket in sockets:
             await socket.leave()
+
+
+@pytest.mark.asyncio
+async def test_a_set_up_that_takes_too_long_fails_and_leaves_no_place(
+    user: User, session_key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert consumers.SETUP_LIMIT_S == 5
+    monkeypatch.setattr(consumers, "SETUP_LIMIT_S", 0.3)
+    async with web_process():
+        # A lock that the first question of all needs, held as a stuck migration holds it.
+        with psycopg.connect(environment_of_servers()["DATABASE_URL"]) as holder:
+            holder.execute("LOCK TABLE django_session")
+            socket = Socket(session_key)
+            await socket.open()
+            [consumer] = consumers.OPEN
+            await socket.send(type="send", client_id="c1", text="hello")
+            assert await socket.close_code() == CloseCode.SETUP_TIMEOUT
+        failed = consumer.machine.history[-1]
+        assert (failed.to_state, failed.reason) == ("failed", "set-up took too long")
+        await socket.leave()
+        await (await opened(session_key)).leave()
+        await until(lambda: places_held(user) == 0)
+    assert not await in_database(Message.objects.filter(user=user).exists)
 
 
 def lapse() -> None:
@@ -190,6 +220,56 @@ async def test_a_minute_s_messages_are_counted_once_each_and_the_next_is_told_wh
     assert await in_database(Message.objects.filter(user=user).count) == 30
     used = await in_database(UsageCounter.objects.get, user=user, feature="runs_month")
     assert used.used + used.reserved == 30
+
+
+@pytest.mark.asyncio
+async def test_a_connection_follows_two_hundred_threads_and_says_no_to_one_more(
+    user: User, session_key: str
+) -> None:
+    def make_threads() -> list[str]:
+        made = Thread.objects.bulk_create(Thread(user=user) for _ in range(201))
+        return [thread.public_id for thread in made]
+
+    *threads, one_more = await in_database(make_threads)
+    async with web_process():
+        socket = await opened(session_key)
+
+        async def answered(kind: str, **frame: object) -> dict[str, object]:
+            await socket.send(**frame)
+            return await socket.frame(kind)
+
+        for thread_id in (*threads, one_more, threads[0]):
+            await socket.send(type="subscribe", thread_id=thread_id, after_seq=0)
+        refused = await socket.frame("error")
+        assert (refused["code"], refused["retryable"]) == ("too_many", True)
+        pong = await answered("pong", type="ping")
+        assert pong["heads"] == dict.fromkeys(threads, 0)
+        # Stored is stored, though nobody here can follow it.
+        assert (await answered("ack", type="send", client_id="c1", text="hello"))["seq"] == 1
+        await socket.send(type="unsubscribe", thread_id=threads[0])
+        await socket.send(type="subscribe", thread_id=one_more, after_seq=0)
+        # A ping overtakes what waits to be answered.
+        assert (await answered("error", type="subscribe", thread_id="no"))["code"] == "not_found"
+        heads = (await answered("pong", type="ping"))["heads"]
+        assert heads == dict.fromkeys((*threads[1:], one_more), 0)
+        await socket.leave()
+
+
+@pytest.mark.django_db(transaction=False)
+def test_who_waits_as_long_as_told_finds_the_limit_open() -> None:
+    now = timezone.now()
+    for wait_ms in range(1, 60_000, 487):
+        limit = LimitReached(
+            feature="messages_minute",
+            limit=30,
+            used=30,
+            resets_at=now + timedelta(milliseconds=wait_ms),
+            required_tier=None,
+        )
+        with time_machine.travel(now, tick=False):
+            told_s = limit_refusal(limit).retry_after_s
+        assert told_s is not None
+        assert wait_ms <= 1000 * told_s <= wait_ms + 100
 
 
 @pytest.mark.asyncio

@@ -52,13 +52,13 @@ def test_a_row_is_read_back_as_it_was_rung(thread: Thread) -> None:
 
 
 @pytest.mark.django_db
-def test_one_read_is_bounded_by_events_and_by_characters(
+def test_one_read_is_bounded_by_events_and_by_bytes(
     thread: Thread, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     append(thread, 5)
     monkeypatch.setattr(log, "READ_EVENTS_MAX", 2)
     assert [row.seq for row in log.events_after(thread=thread.pk, after_seq=1)] == [2, 3]
-    monkeypatch.setattr(log, "READ_CHARS_MAX", 1)
+    monkeypatch.setattr(log, "READ_BYTES_MAX", 1)
     assert [row.seq for row in log.events_after(thread=thread.pk, after_seq=1)] == [2]
     assert log.events_after(thread=thread.pk, after_seq=5) == []
 

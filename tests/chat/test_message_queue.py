@@ -2,6 +2,7 @@
 
 import asyncio
 from itertools import product
+from math import nan
 from typing import Any
 
 import pytest
@@ -57,7 +58,9 @@ def test_priorities_and_states_are_those_of_the_specification() -> None:
     ]
 
 
-@pytest.mark.parametrize("wrong", [{"max_size": 0}, {"max_age_s": 0}, {"max_attempts": 0}])
+@pytest.mark.parametrize(
+    "wrong", [{"max_size": 0}, {"max_age_s": 0}, {"max_attempts": 0}, {"max_age_s": nan}]
+)
 def test_limits_must_be_positive(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match="positive"):
         new_queue(**wrong)

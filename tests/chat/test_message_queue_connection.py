@@ -1,7 +1,10 @@
-"""A queue that follows its connection, and its end (SPEC §2)."""
+"""A queue that follows its connection (SPEC §2)."""
 
 import asyncio
+import gc
 import threading
+import weakref
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -214,6 +217,29 @@ async def test_the_end_of_the_connection_tells_of_what_had_expired() -> None:
 
 
 @pytest.mark.asyncio
+async def test_a_flush_of_its_own_is_held_while_a_sender_is_told() -> None:
+    clock, held = Clock(), list[weakref.ref[asyncio.Future[None]]]()
+
+    async def tell(message: QueuedMessage[str], error: BaseException | None) -> None:
+        told = asyncio.get_running_loop().create_future()
+        held.append(weakref.ref(told))
+        await told
+
+    connection = Connection(clock=clock, on_expired=tell)
+    await connection.send("old")
+    clock.advance(301)
+    connection.move(*SETUP_PATH)
+    await asyncio.sleep(0.005)
+    gc.collect()
+
+    # The task and what it waits for know only each other: asyncio itself holds neither.
+    told = held[0]()
+    assert told is not None
+    told.set_result(None)
+    await asyncio.sleep(0)
+
+
+@pytest.mark.asyncio
 async def test_closing_still_delivers_what_is_there() -> None:
     connection = Connection()
     connection.move(*SETUP_PATH, S.CLOSING)
@@ -257,13 +283,100 @@ async def test_another_thread_may_move_the_machine() -> None:
 
     connection.queue.set_processor(process)
     await connection.send("a", "b")
-    await asyncio.to_thread(connection.move, *SETUP_PATH)
+    elsewhere(connection.move, *SETUP_PATH)
+    # Who looks at the queue from there does not follow in place of the loop.
+    elsewhere(connection.queue.__len__)
     await connection.delivered("a", "b")
     await asyncio.to_thread(connection.move, S.CLOSED)
     await asyncio.sleep(0.005)
 
     assert threads == {threading.get_ident()}
     assert connection.queue.state is QueueState.CLOSED
+
+
+def elsewhere(function: Callable[..., object], *args: object) -> None:
+    """Call in another thread, without a turn of the loop meanwhile."""
+    thread = threading.Thread(target=function, args=args)
+    thread.start()
+    thread.join(HANG_S)
+
+
+@pytest.mark.asyncio
+@pytest.mark.parametrize("back", [[], [S.SERVICES_READY]])
+async def test_a_move_of_another_thread_holds_from_the_next_call_on(
+    back: list[ConnectionState],
+) -> None:
+    connection, flushed = Connection(), Connection()
+    for each in (connection, flushed):
+        each.move(*SETUP_PATH)
+        each.queue.enqueue_nowait("kept", priority=P.HIGH)
+        elsewhere(each.move, S.DEGRADED, S.RECONNECTING, *back)
+
+    await connection.send("a")
+    assert await flushed.queue.flush() is True
+
+    assert connection.processor.delivered == flushed.processor.delivered == []
+    assert connection.queue.state is QueueState.BUFFERING
+    elsewhere(connection.move, S.PROCESSING_READY)
+    await connection.send("b")
+    await connection.delivered("kept", "a", "b")
+
+
+@pytest.mark.asyncio
+async def test_news_of_a_move_may_come_after_that_of_the_next() -> None:
+    connection = Connection()
+    connection.move(*SETUP_PATH)
+    elsewhere(connection.move, S.DEGRADED, S.RECONNECTING)
+    connection.move(S.PROCESSING_READY)
+    await asyncio.sleep(0.005)
+
+    assert connection.queue.state is QueueState.PASS_THROUGH
+    await connection.send("a")
+    assert connection.processor.delivered == ["a"]
+
+
+@pytest.mark.asyncio
+async def test_late_news_of_a_connection_lost_does_not_stop_the_flush_of_one_that_is_back() -> None:
+    connection = Connection()
+    await connection.send("a", "b")
+    connection.processor.gate.clear()
+    connection.move(*SETUP_PATH)
+    await asyncio.sleep(0.005)
+    elsewhere(connection.move, S.DEGRADED, S.RECONNECTING)
+    connection.move(S.PROCESSING_READY)
+    await asyncio.sleep(0.005)
+    connection.processor.gate.set()
+
+    await connection.delivered("a", "b")
+
+
+@pytest.mark.asyncio
+async def test_an_end_made_by_another_thread_is_one_for_good() -> None:
+    connection, retried = Connection(), Connection()
+    for each in (connection, retried):
+        each.move(S.ACCEPTED)
+        await each.send("a")
+        elsewhere(each.machine.force_fail, "by an operator")
+    retried.move(S.CONNECTING)
+
+    answer = await connection.queue.enqueue("late", priority=P.CRITICAL)
+    assert (answer.reason, len(connection.queue)) == (RefusalReason.CLOSED, 0)
+    await asyncio.sleep(0.005)
+    assert retried.queue.state is QueueState.CLOSED
+    assert retried.queue.metrics.cleared == 1
+
+
+def test_a_queue_whose_loop_has_ended_ends_with_its_connection() -> None:
+    async def make() -> Connection:
+        connection = Connection()
+        await connection.send("a")
+        return connection
+
+    connection = asyncio.run(make())
+    connection.move(S.CLOSED)
+
+    assert connection.queue.state is QueueState.CLOSED
+    assert connection.queue.metrics.cleared == 1
 
 
 def test_a_queue_made_without_a_loop_follows_its_machine_too() -> None:
@@ -277,104 +390,3 @@ def test_a_queue_made_without_a_loop_follows_its_machine_too() -> None:
 
     asyncio.run(send())
     assert connection.processor.delivered == ["b", "a"]
-
-
-@pytest.mark.asyncio
-async def test_close_with_500_queued_and_a_flush_running_ends_and_clears() -> None:
-    connection = Connection()
-    await connection.send(*map(str, range(500)))
-    connection.processor.gate.clear()
-    connection.move(*SETUP_PATH)
-    await asyncio.sleep(0.005)
-    opener = asyncio.get_running_loop().call_later(0.05, connection.processor.gate.set)
-
-    async with asyncio.timeout(HANG_S):
-        await connection.queue.close()
-    opener.cancel()
-
-    metrics = connection.queue.metrics
-    assert connection.queue.state is QueueState.CLOSED
-    assert (metrics.delivered, metrics.cleared, metrics.queued) == (1, 499, 0)
-    assert_balanced(metrics)
-
-
-@pytest.mark.asyncio
-async def test_close_gives_a_processor_that_hangs_up_and_cancels_its_own_flush() -> None:
-    connection = Connection()
-    await connection.send("stuck", "waiting")
-    connection.processor.gate.clear()
-    connection.move(*SETUP_PATH)
-    await asyncio.sleep(0.005)
-    tasks = asyncio.all_tasks()
-
-    async with asyncio.timeout(HANG_S):
-        await asyncio.gather(connection.queue.close(), connection.queue.close())
-    await asyncio.sleep(0.005)
-
-    metrics = connection.queue.metrics
-    assert (metrics.cleared, metrics.queued, metrics.delivered) == (2, 0, 0)
-    assert [task for task in tasks if not task.done()] == [asyncio.current_task()]
-    connection.processor.gate.set()
-    assert_balanced(metrics)
-
-
-@pytest.mark.asyncio
-async def test_a_message_given_up_by_close_is_counted_once_whatever_becomes_of_it() -> None:
-    connection = Connection()
-    connection.move(*SETUP_PATH)
-    connection.processor.gate.clear()
-    sender = asyncio.create_task(connection.send("stuck"))
-    await asyncio.sleep(0.005)
-    await connection.queue.close()
-    connection.processor.gate.set()
-    await sender
-
-    metrics = connection.queue.metrics
-    assert connection.processor.delivered == ["stuck"]
-    assert (metrics.accepted, metrics.cleared, metrics.delivered) == (1, 1, 0)
-
-
-@pytest.mark.asyncio
-async def test_close_lets_a_failing_message_go_without_another_attempt() -> None:
-    connection = Connection()
-    connection.move(*SETUP_PATH)
-    connection.processor.failures = {"a": 9}
-    connection.processor.gate.clear()
-    sender = asyncio.create_task(connection.send("a"))
-    await asyncio.sleep(0.005)
-    closer = asyncio.create_task(connection.queue.close())
-    await asyncio.sleep(0.005)
-    connection.processor.gate.set()
-    await asyncio.gather(sender, closer)
-
-    assert connection.processor.attempts == [("a", 1)]
-    assert connection.queue.metrics.cleared == 1
-    assert_balanced(connection.queue.metrics)
-
-
-@pytest.mark.asyncio
-async def test_a_processor_may_close_its_own_queue() -> None:
-    connection = Connection()
-
-    async def close(message: QueuedMessage[str]) -> None:
-        await connection.queue.close()
-
-    connection.queue.set_processor(close)
-    await connection.send("a", "b")
-    connection.move(*SETUP_PATH)
-    async with asyncio.timeout(0.4):
-        while connection.queue.metrics.delivered == 0:
-            await asyncio.sleep(0.001)
-
-    assert (connection.queue.metrics.cleared, len(connection.queue)) == (1, 0)
-
-
-@pytest.mark.asyncio
-async def test_close_removes_the_observer_and_may_be_repeated() -> None:
-    connection = Connection()
-    await connection.queue.close()
-    await connection.queue.close()
-    connection.move(*SETUP_PATH)
-
-    assert connection.queue.state is QueueState.CLOSED
-    assert connection.machine.remove_observer(connection.queue._on_transition) is False

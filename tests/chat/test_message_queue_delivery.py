@@ -1,7 +1,9 @@
 """Attempts, dead letters, flushes and processors of every kind (SPEC §2)."""
 
 import asyncio
+import statistics
 import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -79,10 +81,15 @@ async def test_a_dead_letter_in_pass_through_was_still_accepted() -> None:
 
 
 @pytest.mark.asyncio
-@pytest.mark.parametrize("is_async", [False, True])
-async def test_the_processor_may_be_sync_or_async(is_async: bool) -> None:
+@pytest.mark.parametrize("kind", ["sync", "async", "future"])
+async def test_the_processor_may_be_sync_or_async(kind: str) -> None:
     queue, processor = await filled_queue("a", "b", "c"), Processor({"b": 1})
-    queue.set_processor(processor if is_async else processor.now)
+    kinds: dict[str, Callable[[QueuedMessage[str]], object]] = {
+        "sync": processor.now,
+        "async": processor,
+        "future": lambda message: asyncio.ensure_future(processor(message)),
+    }
+    queue.set_processor(kinds[kind])
 
     assert await queue.flush() is True
     assert await queue.enqueue("d", priority=P.NORMAL)
@@ -153,15 +160,16 @@ async def test_an_enqueue_during_a_flush_returns_at_once_and_is_delivered_after_
     flush = asyncio.create_task(queue.flush())
     await asyncio.sleep(0.001)
 
-    started = time.perf_counter()
-    assert await queue.enqueue("low", priority=P.LOW)
-    assert await queue.enqueue("urgent", priority=P.CRITICAL)
-    elapsed_s = time.perf_counter() - started
+    times_s = list[float]()
+    for name, priority in (("low", P.LOW), ("high", P.HIGH), ("urgent", P.CRITICAL)):
+        started = time.perf_counter()
+        assert await queue.enqueue(name, priority=priority)
+        times_s.append(time.perf_counter() - started)
     processor.gate.set()
     assert await flush is True
 
-    assert elapsed_s < 1.0
-    assert processor.delivered == ["a", "b", "c", "urgent", "low"]
+    assert statistics.median(times_s) < 0.050
+    assert processor.delivered == ["a", "b", "c", "urgent", "high", "low"]
 
 
 @pytest.mark.asyncio
@@ -201,41 +209,6 @@ async def test_a_slow_processor_of_one_sender_does_not_hold_up_another() -> None
 
 
 @pytest.mark.asyncio
-async def test_a_cancelled_flush_loses_nothing_and_counts_no_attempt() -> None:
-    queue, processor = await filled_queue("a", "b"), Processor()
-    queue.set_processor(processor)
-    processor.gate.clear()
-    flush = asyncio.create_task(queue.flush())
-    await asyncio.sleep(0.001)
-    flush.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await flush
-
-    assert len(queue) == 2
-    assert_balanced(queue.metrics)
-    processor.gate.set()
-    assert await queue.enqueue("c", priority=P.NORMAL)
-    assert processor.delivered == ["a", "b", "c"]
-    assert processor.attempts[:2] == [("a", 1), ("a", 1)]
-
-
-@pytest.mark.asyncio
-async def test_a_backlog_whose_flush_was_cancelled_still_goes_before_newcomers() -> None:
-    queue, processor = await filled_queue("a", "b"), Processor()
-    queue.set_processor(processor)
-    processor.gate.clear()
-    flush = asyncio.create_task(queue.flush())
-    await asyncio.sleep(0.001)
-    await queue.enqueue("urgent", priority=P.CRITICAL)
-    flush.cancel()
-    await asyncio.wait({flush})
-    processor.gate.set()
-
-    assert await queue.flush() is True
-    assert processor.delivered == ["a", "b", "urgent"]
-
-
-@pytest.mark.asyncio
 async def test_a_backlog_may_be_cleared_during_its_flush() -> None:
     queue, processor = await filled_queue("a", "b", "c"), Processor()
     queue.set_processor(processor)
@@ -271,51 +244,27 @@ async def test_a_waiting_time_is_counted_once_whatever_happens_to_the_delivery()
 
 
 @pytest.mark.asyncio
-async def test_a_timeout_around_a_flush_is_a_cancellation() -> None:
-    queue, processor = await filled_queue("a"), Processor()
-    queue.set_processor(processor)
-    processor.gate.clear()
+async def test_a_sender_is_not_held_by_what_others_send_without_end() -> None:
+    queue, delivered = await filled_queue(), list[str]()
+    running = True
 
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(queue.flush(), 0.01)
+    async def go_on(message: QueuedMessage[str]) -> None:
+        delivered.append(message.payload)
+        await asyncio.sleep(0)
+        if running:
+            await queue.enqueue(str(len(delivered)), priority=P.NORMAL)
 
-    assert (len(queue), queue.metrics.dead_lettered) == (1, 0)
+    queue.set_processor(go_on)
+    await queue.flush()
+    async with asyncio.timeout(HANG_S):
+        assert await queue.enqueue("0", priority=P.NORMAL)
+        await asyncio.sleep(0.005)
+        running = False
+        while len(queue):
+            await asyncio.sleep(0)
 
-
-@pytest.mark.asyncio
-async def test_a_processor_that_waited_for_something_cancelled_has_failed() -> None:
-    queue = await filled_queue("a", "b", max_attempts=1)
-
-    async def wait_in_vain(message: QueuedMessage[str]) -> None:
-        if message.payload == "a":
-            raise asyncio.CancelledError
-
-    queue.set_processor(wait_in_vain)
-
-    assert await queue.flush() is False
-    assert (queue.metrics.dead_lettered, queue.metrics.delivered) == (1, 1)
-
-
-@pytest.mark.asyncio
-async def test_a_cancelled_burial_is_done_again() -> None:
-    dead, may_store = list[str](), asyncio.Event()
-
-    async def bury(message: QueuedMessage[str], error: BaseException | None) -> None:
-        await may_store.wait()
-        dead.append(message.payload)
-
-    queue = await filled_queue("a", max_attempts=1, on_dead_letter=bury)
-    queue.set_processor(Processor({"a": 9}))
-    flush = asyncio.create_task(queue.flush())
-    await asyncio.sleep(0.001)
-    flush.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await flush
-    assert (len(queue), queue.metrics.dead_lettered) == (1, 0)
-
-    may_store.set()
-    assert await queue.flush() is False
-    assert (dead, queue.metrics.dead_lettered) == (["a"], 1)
+    assert len(delivered) > 100
+    assert delivered == [str(number) for number in range(len(delivered))]
 
 
 @pytest.mark.asyncio

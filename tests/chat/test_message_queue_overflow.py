@@ -6,6 +6,7 @@ from itertools import product
 import pytest
 
 from chat.connection.message_queue import MessagePriority, QueuedMessage, RefusalReason
+from chat.connection.outcomes import UNTOLD_LIMIT
 from tests.chat.test_message_queue import assert_balanced, new_queue, open_queue
 from tests.fakes.clock import Clock
 from tests.fakes.processor import Processor
@@ -157,6 +158,22 @@ async def test_exactly_max_age_is_not_overdue() -> None:
 
 
 @pytest.mark.asyncio
+async def test_each_message_grows_old_in_its_own_time() -> None:
+    clock, lengths = Clock(), list[int]()
+    queue = new_queue(max_age_s=60.0, clock=clock)
+    for priority in (P.HIGH, P.LOW, P.HIGH, P.LOW):
+        await queue.enqueue("x", priority=priority)
+        clock.advance(10)
+    clock.advance(11)
+    for _ in range(6):
+        lengths.append(len(queue))
+        clock.advance(10)
+
+    assert lengths == [4, 3, 2, 1, 0, 0]
+    assert queue.metrics.expired == 4
+
+
+@pytest.mark.asyncio
 async def test_an_overdue_message_does_not_hold_a_place() -> None:
     clock, told = Clock(), list[str]()
 
@@ -177,22 +194,74 @@ async def test_an_overdue_message_does_not_hold_a_place() -> None:
 
 
 @pytest.mark.asyncio
+async def test_the_overdue_are_told_by_clear_and_not_cleared() -> None:
+    clock, told = Clock(), list[str]()
+    queue = new_queue(clock=clock, on_expired=lambda message, _: told.append(message.payload))
+    await queue.enqueue("old", priority=P.NORMAL)
+    await queue.enqueue("critical", priority=P.CRITICAL)
+    clock.advance(301)
+
+    assert await queue.clear() == 1
+    assert told == ["old"]
+
+
+def test_senders_that_nobody_awaits_to_tell_are_bounded() -> None:
+    clock, told = Clock(), list[str]()
+    queue = new_queue(
+        max_size=2 * UNTOLD_LIMIT,
+        clock=clock,
+        on_expired=lambda message, _: told.append(message.payload),
+    )
+    for number in range(UNTOLD_LIMIT + 5):
+        queue.enqueue_nowait(str(number), priority=P.NORMAL)
+    clock.advance(301)
+
+    assert len(queue) == 0
+    assert asyncio.run(queue.flush()) is True
+    assert told == [str(number) for number in range(5, UNTOLD_LIMIT + 5)]
+    assert queue.metrics.expired == UNTOLD_LIMIT + 5
+
+
+@pytest.mark.asyncio
+async def test_who_only_asks_after_a_queue_finds_the_overdue_and_their_senders_are_told() -> None:
+    clock, told = Clock(), list[str]()
+
+    async def tell(message: QueuedMessage[str], error: BaseException | None) -> None:
+        await asyncio.sleep(0)
+        told.append(message.payload)
+
+    queue = new_queue(max_age_s=60.0, clock=clock, on_expired=tell)
+    for name in ("old1", "old2"):
+        await queue.enqueue(name, priority=P.NORMAL)
+        clock.advance(61)
+        assert (len(queue), queue.metrics.queued) == (0, 0)
+        assert len(asyncio.all_tasks()) == 2
+        await asyncio.sleep(0.005)
+
+    assert told == ["old1", "old2"]
+    assert queue.metrics.expired == 2
+
+
+@pytest.mark.asyncio
 async def test_a_message_that_grows_too_old_between_attempts_expires() -> None:
     clock, told = Clock(), list[tuple[str, str]]()
     queue = new_queue(
         max_age_s=60.0,
+        max_attempts=5,
         clock=clock,
         on_expired=lambda message, error: told.append((message.payload, str(error))),
     )
 
     def fail_slowly(message: QueuedMessage[str]) -> None:
-        clock.advance(45)
-        raise OSError("slow")
+        clock.advance(30)
+        raise OSError(f"slow {message.attempts}")
 
     queue.set_processor(fail_slowly)
+    await queue.enqueue("critical", priority=P.CRITICAL)
+    assert await queue.flush() is False
     await queue.enqueue("ageing", priority=P.NORMAL)
 
     assert await queue.flush() is True
-    assert told == [("ageing", "slow")]
-    assert (queue.metrics.expired, queue.metrics.dead_lettered) == (1, 0)
+    assert told == [("ageing", "slow 3")]
+    assert (queue.metrics.expired, queue.metrics.dead_lettered) == (1, 1)
     assert_balanced(queue.metrics)

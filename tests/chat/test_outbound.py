@@ -1,13 +1,14 @@
 """What waits for one socket: its order, its bounds, and a client that is gone."""
 
 import asyncio
+import sys
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chat.connection.message_queue import MessagePriority
-from chat.connection.outbound import CHARS_MAX, FRAMES_MAX, Outbound
+from chat.connection.outbound import FRAMES_MAX, HELD_BYTES_MAX, Outbound
 from netra.ids import ConnectionID
 
 
@@ -77,9 +78,21 @@ async def test_a_socket_too_far_behind_takes_no_more_until_it_has_written() -> N
         assert outbound.put("x")
     assert not outbound.put("x")
     await outbound.drained()
-    assert outbound.put("x" * (CHARS_MAX + 1))
+    assert outbound.put("x" * (HELD_BYTES_MAX + 1))
     assert not outbound.put("x")
     assert outbound.put("error", MessagePriority.CRITICAL)
+    await outbound.close()
+
+
+@pytest.mark.parametrize("letter", ["x", "é", "語", "🜂"])
+@pytest.mark.asyncio
+async def test_what_waits_is_bounded_by_its_memory_whatever_the_language(letter: str) -> None:
+    outbound = Wire().outbound()
+    held = 0
+    # One letter of that kind is enough to make the whole text as wide.
+    while outbound.put(frame := letter + "x" * 50_000 + str(held)):
+        held += sys.getsizeof(frame)
+    assert HELD_BYTES_MAX < held <= HELD_BYTES_MAX + sys.getsizeof(frame)
     await outbound.close()
 
 

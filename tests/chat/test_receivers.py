@@ -5,8 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.conf import settings
 from django.contrib.auth.models import Permission
+from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
@@ -16,7 +18,9 @@ from billing import services as billing
 from billing.tiers import Tier
 from chat import receivers
 from chat.database import in_database
+from chat.delivery import hub
 from chat.protocol.codes import CloseCode
+from tests.chat.api_people import token_of
 from tests.chat.sockets import Socket, session_of, web_process
 
 # What SPEC allows between the act and the closed socket.
@@ -74,6 +78,63 @@ async def test_a_sign_out_closes_the_sockets_of_that_session_only(user: User, se
         await there.frame("pong")
         for socket in (here, there):
             await socket.leave()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.asyncio
+async def test_a_new_password_closes_the_sockets_of_sessions_and_none_of_a_token(
+    payer: User,
+) -> None:
+    sessions = await in_database(lambda: [session_of(payer) for _ in range(2)])
+    token = await in_database(token_of, payer)
+
+    def change_password() -> None:
+        payer.set_password("Another-horse-8-battery")
+        payer.save()
+
+    async with web_process():
+        sockets = [await ready(session) for session in sessions]
+        program = Socket("", headers={"authorization": f"Bearer {token}", "origin": ""})
+        await program.open()
+        await program.frame("ready")
+        await in_database(change_password)
+        async with asyncio.timeout(CLOSED_WITHIN_S):
+            codes = [await socket.close_code() for socket in sockets]
+        assert codes == [CloseCode.NOT_SIGNED_IN] * 2
+        # Whatever was to be closed with them is, by now.
+        await asyncio.sleep(0.3)
+        await program.send(type="ping")
+        await program.frame("pong")
+        for socket in (*sockets, program):
+            await socket.leave()
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.asyncio
+async def test_a_process_whose_clock_is_ahead_notices_a_change_though_no_bell_rings(
+    user: User, session: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "ACCESS_EVERY_S", 0.1)
+
+    def suspend() -> None:
+        User.objects.filter(pk=user.pk).update(suspended_at=Now(), access_changed_at=Now())
+
+    with time_machine.travel(timezone.now() + timedelta(minutes=1)):
+        async with web_process():
+            socket = await ready(session)
+            # Until the process has looked, after which it looks back for some seconds only.
+            await asyncio.sleep(0.3)
+            await in_database(suspend)
+            async with asyncio.timeout(CLOSED_WITHIN_S):
+                assert await socket.close_code() == CloseCode.SUSPENDED
+            await socket.leave()
+
+
+@pytest.mark.django_db
+def test_when_access_ended_the_clock_of_the_database_says(user: User) -> None:
+    with time_machine.travel(timezone.now() - timedelta(hours=1)):
+        accounts.end_access(user=user)
+    assert User.objects.filter(pk=user.pk, access_changed_at__gt=Now() - timedelta(minutes=1))
 
 
 @pytest.mark.django_db(transaction=True)

@@ -12,9 +12,11 @@ from django.test import Client
 from django.utils import timezone
 
 from accounts import impersonation
+from accounts import services as accounts
 from accounts.models import IMPERSONATION_MAX, Impersonation, SessionRecord, User
 from chat.connection.exchange import is_by_hand
 from chat.database import in_database
+from chat.delivery import hub
 from chat.models import Message
 from chat.protocol.codes import CloseCode
 from chat.protocol.frames import (
@@ -31,6 +33,8 @@ from chat.services import Outgoing, post_message
 from tests.chat.sockets import Socket, session_of, until, web_process
 
 THREAD = "thread_1_abcdef"
+# What SPEC allows between the act and the closed socket.
+CLOSED_WITHIN_S = 2.0
 BY_HAND: dict[AnyClientFrame, bool] = {
     Send(client_id="c", text="t"): True,
     Stop(client_id="c", run_id="run_1_abcdef"): True,
@@ -85,9 +89,9 @@ async def test_the_sockets_of_an_idle_session_are_closed(user: User) -> None:
             await socket.leave()
 
 
-def look(user: User) -> tuple[str, str]:
-    """The key of a session in which staff look at the user's account, and its socket before."""
-    staff = User.objects.create_user("staff@example.com", is_staff=True)
+def look(user: User, address: str = "staff@example.com") -> tuple[str, str]:
+    """The key of a session in which staff look at the user's account, and who they are."""
+    staff = User.objects.create_user(address, is_staff=True)
     staff.user_permissions.add(Permission.objects.get(codename="impersonate_user"))
     client = Client()
     client.force_login(staff)
@@ -127,6 +131,33 @@ async def test_staff_who_look_read_and_change_nothing(user: User) -> None:
         for one in looking:
             await one.leave()
     assert await in_database(Message.objects.count) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.asyncio
+async def test_staff_who_may_look_no_more_are_shown_out(
+    user: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "ACCESS_EVERY_S", 0.2)
+    looks = await in_database(lambda: [look(user, f"staff{n}@example.com") for n in range(2)])
+
+    def withdraw() -> None:
+        suspended, demoted = (User.objects.get(public_id=staff) for _session, staff in looks)
+        root = User.objects.create_superuser("root@example.com")
+        accounts.suspend(user=suspended, actor=root, reason="left")
+        demoted.user_permissions.clear()
+
+    async with web_process():
+        sockets = [await ready(session) for session, _staff in looks]
+        # Whoever has just joined is looked at anyway, since their access has just changed.
+        long_ago = timezone.now() - timedelta(hours=1)
+        await in_database(User.objects.update, access_changed_at=long_ago)
+        await in_database(withdraw)
+        async with asyncio.timeout(CLOSED_WITHIN_S):
+            codes = [await socket.close_code() for socket in sockets]
+        assert codes == [CloseCode.SUSPENDED, CloseCode.NOT_SIGNED_IN]
+        for socket in sockets:
+            await socket.leave()
 
 
 @pytest.mark.django_db(transaction=True)

@@ -15,6 +15,7 @@ from accounts.models import User
 from accounts.services import mark_verified
 from chat.database import in_database
 from netra.client import sign_in
+from tests.bundles import bundled
 from tests.conftest import environment_of_servers
 from tests.database import restore_database
 from tests.fakes.mail_server import MailServer, mail_server
@@ -89,7 +90,7 @@ def servers_of_a_module(blocker: DjangoDbBlocker, **variables: str) -> Iterator[
     of its own, and the database is emptied when they are done.
     """
     with blocker.unblock():
-        servers = Servers(environment_of_servers())
+        servers = Servers(environment_of_servers() | bundled())
         try:
             yield servers.start(**variables)
         finally:

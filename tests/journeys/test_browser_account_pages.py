@@ -66,6 +66,15 @@ async def test_a_session_signed_out_from_another_device_is_told_at_once(
     await expect(beside.page.get_by_text("Signed out everywhere else (1)")).to_be_visible()
     await expect(left_open.page.get_by_text("You are signed out.")).to_be_visible()
     await mine.expect_status("ready")
+    # A new password gives this browser another session, in which its other tabs go on.
+    await beside.go("/accounts/password/change/")
+    await fill(beside, Current_password=person.password)
+    for field in await beside.page.get_by_label("New password").all():
+        await field.fill("Another-horse-8-battery")
+    await beside.button("Change password").click()
+    await expect(beside.page.get_by_text("Your password is changed.")).to_be_visible()
+    await mine.ask("What is 6 * 7?")
+    await mine.expect_end()
 
 
 async def test_two_factor_is_set_up_and_asked_for(

@@ -63,10 +63,12 @@ async def test_a_forgotten_password_is_replaced_by_a_code(
     await tab.button("Send the code").click()
     await fill(tab, Code=site.mail.newest_to(person.email, about="password").code)
     await tab.button("Confirm").click()
+    await expect(tab.page.get_by_role("heading", name="Choose a new password")).to_be_visible()
     for field in await tab.page.locator("input[type=password]").all():
         await field.fill(NEW_PASSWORD)
     await tab.button("Save the password").click()
-    await tab.go("/accounts/login/")
+    await expect(tab.page.get_by_text("Your password is saved")).to_be_visible()
+    await tab.page.get_by_role("link", name="Sign in", exact=True).click()
     await sign_in(tab, person.email, NEW_PASSWORD)
     await tab.expect_status("ready")
 

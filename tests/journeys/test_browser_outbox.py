@@ -20,6 +20,10 @@ PENDING = re.compile("pending")
 REFUSES_STORAGE = """
   indexedDB.open = () => { throw new DOMException("refused", "SecurityError"); };
 """
+# What FILL needs, while there is a network.
+LOAD = """() => Promise.all(
+  ["indexed_store", "entries"].map((name) => import(`/static/chat/${name}.js`)),
+)"""
 # The outbox of the page's user, filled as far as it goes by what another window left.
 FILL = """async (user_id) => {
   const { IndexedStore } = await import("/static/chat/indexed_store.js");
@@ -208,6 +212,7 @@ async def test_a_full_outbox_refuses_in_words_and_keeps_the_text(
     person = await newcomer("galois")
     tab = await visits.open(person.cookie(visits.servers))
     await tab.chat()
+    await tab.page.evaluate(LOAD)
     await tab.page.context.set_offline(True)
     await tab.page.evaluate(FILL, person.user.public_id)
 

@@ -12,7 +12,9 @@ from conformance.checks import CHECKS
 from conformance.subject import Person as Account
 from conformance.subject import Subject
 from tests.fakes.chat_server import Frame, chat_server
+from tests.journeys.breaches import BREACHES, Breach, broken
 from tests.journeys.conftest import STEADY, Person
+from tests.journeys.fleet import fleet
 from tests.journeys.transcript import EXPORT
 from tests.netra.client_world import WELCOME, ready
 from tests.servers import Servers
@@ -51,6 +53,27 @@ async def test_every_sentence_holds(
     assert "skip" not in report, report
 
 
+@pytest.mark.chaos
+def test_every_sentence_holds_behind_the_proxy_that_is_shipped(
+    make_person: Callable[[str], Person],
+    server_environment: dict[str, str],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    variables = {"NETRA_TRUSTED_PROXIES": "1"} | STEADY
+    with fleet(tmp_path, server_environment | variables) as front:
+        subject = Subject(
+            url=front.proxy.base_url,
+            person=account(make_person("ada")),
+            other=account(make_person("eve")),
+            slow_question=EXPORT,
+        )
+        failed = asyncio.run(trial.run(subject))
+    report = capsys.readouterr().out
+    assert failed == [], report
+    assert "skip" not in report, report
+
+
 @pytest.mark.asyncio
 @pytest.mark.parametrize(
     ("frames", "outcome"),
@@ -71,6 +94,31 @@ async def test_a_server_that_does_not_keep_to_a_sentence_is_found_out(
         trying = asyncio.create_task(trial.outcome_of(check, subject))
         await (await server.next_visit()).say(*frames)
         assert (await trying)[0] == outcome
+
+
+@pytest.mark.chaos
+@pytest.mark.django_db
+@pytest.mark.asyncio
+async def test_each_broken_rule_is_noticed(
+    shared: Servers, newcomer: Callable[[str], Awaitable[Person]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trial, "WITHIN_S", 8.0)
+    people = [await newcomer(name) for name in ("ada", "eve")]
+    cookies = {one.email: one.cookie(shared) for one in people}
+    ada, eve = (account(one) for one in people)
+    whole = {
+        name: Breach(noticed_by=name) for name in {one.noticed_by for one in BREACHES.values()}
+    }
+    outcomes = {}
+    for name, breach in (whole | dict(BREACHES)).items():
+        [check] = [one for one in CHECKS if one.name == breach.noticed_by]
+        async with broken(shared.base_url, breach) as url:
+            subject = Subject(
+                url=url, person=ada, other=eve, slow_question=EXPORT, cookies=dict(cookies)
+            )
+            outcomes[name] = await trial.outcome_of(check, subject)
+    assert {name: outcomes[name] for name in whole} == dict.fromkeys(whole, ("pass", ""))
+    assert [name for name in BREACHES if outcomes[name][0] != "fail"] == []
 
 
 def test_each_sentence_stands_in_the_reference() -> None:

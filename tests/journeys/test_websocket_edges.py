@@ -17,6 +17,7 @@ from chat.database import in_database
 from chat.protocol.codes import CloseCode
 from chat.protocol.frames import FRAME_BYTES_MAX, SUBPROTOCOL
 from netra.http import HEAD_BYTES_MAX, HEAD_WITHIN_S
+from netra.management.commands.web import PING_ANSWERED_WITHIN_S, PING_EVERY_S
 from netra.websocket import FRAMES_PER_MESSAGE_MAX
 from tests.chat.api_people import pays
 from tests.fakes.raw_socket import (
@@ -268,6 +269,26 @@ async def test_the_client_of_ws_is_told_the_same(shared: Servers, payer: Person)
         "too large": 1009,
         "no UTF-8": 1007,
     }
+
+
+@pytest.mark.chaos
+async def test_who_answers_no_ping_is_let_go_within_a_minute(
+    either: Servers, payer: Person
+) -> None:
+    loop = asyncio.get_running_loop()
+    async with raw_socket(either.port, payer.cookie(either)) as socket:
+        await ready(socket)
+        began = loop.time()
+        times: list[float] = []
+        async with asyncio.timeout(PING_EVERY_S + PING_ANSWERED_WITHIN_S + 10):
+            with contextlib.suppress(ConnectionError):
+                while await socket.reader.read(2**16):
+                    times.append(loop.time() - began)
+        ended = loop.time() - began
+    # The first may be the protocol's own `pong`, which comes by 20 to 30 s.
+    assert abs(times[0] - PING_EVERY_S) < 6
+    assert abs(ended - PING_EVERY_S - PING_ANSWERED_WITHIN_S) < 6
+    await assert_serves(either, payer.cookie(either))
 
 
 async def parts_of_a_ping() -> AsyncIterator[str]:

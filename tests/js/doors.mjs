@@ -19,6 +19,11 @@ export function createClock(start = 1_000_000) {
     get waits() {
       return due.map((each) => each.at - time).sort((a, b) => a - b);
     },
+    /** The system's clock is set to another time, which no timer notices. */
+    jump(ms) {
+      time += ms;
+      for (const timer of due) timer.at += ms;
+    },
     pass(ms) {
       const end = time + ms;
       for (;;) {
@@ -127,8 +132,8 @@ export class Socket {
 }
 
 /** The way to the server that all networks but a few let through. */
-export function createRoads() {
-  return new Roads({ openSocket: () => new Socket(), now: Date.now });
+export function createRoads({ openStream = null } = {}) {
+  return new Roads({ openSocket: () => new Socket(), openStream, now: Date.now });
 }
 
 /** Makes this process a window with such sockets. */

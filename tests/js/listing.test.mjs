@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 
 import { isIn, partOfFolder } from "../../chat/static/chat/list.js";
-import { Listing, PAGE_ROWS } from "../../chat/static/chat/listing.js";
+import { Listing, PAGE_ROWS, isToldAnew } from "../../chat/static/chat/listing.js";
 import { createStore } from "../../chat/static/chat/store.js";
 import { RequestFailed, ThreadsApi } from "../../chat/static/chat/threads_api.js";
 
@@ -91,6 +91,44 @@ test("a page is asked for once at a time", async () => {
   await Promise.all([page.listing.more("active"), page.listing.more("active")]);
 
   assert.equal(known(page), 2 * PAGE_ROWS);
+});
+
+test("all of it is asked for once at a time", async () => {
+  const page = createPage(200);
+  const { folders } = page.api;
+  let asked = 0;
+  page.api.folders = () => {
+    asked += 1;
+    return folders();
+  };
+
+  await Promise.all([page.listing.reload(), page.listing.reload()]);
+  assert.deepEqual([asked, page.api.asked.length], [1, 2]);
+
+  await page.listing.reload();
+  assert.deepEqual([asked, page.api.asked.length], [2, 4]);
+});
+
+test("the list is read again once its changes are told again", () => {
+  const services = (bus) => ({ database: true, bus, runs: true });
+  const off = { status: "connecting", services: null };
+  const deaf = { status: "degraded", services: services(false) };
+  const slow = { status: "degraded", services: { ...services(true), runs: false } };
+  const well = { status: "ready", services: services(true) };
+  const cases = [
+    [off, well, true],
+    [off, deaf, true], // or there would be none for as long as the bus is away
+    [deaf, well, true],
+    [deaf, slow, true],
+    [slow, well, false],
+    [well, slow, false],
+    [well, deaf, false],
+    [well, well, false],
+    [well, off, false],
+    [deaf, off, false],
+    [{ ...off, services: services(true) }, deaf, true],
+  ];
+  for (const [before, now, isRead] of cases) assert.equal(isToldAnew(before, now), isRead);
 });
 
 /** The API in front of one answer; gives the requests it got. */

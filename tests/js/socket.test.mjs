@@ -13,12 +13,12 @@ const pong = { type: "pong", heads: {} };
 const wake = () => window.dispatchEvent(new Event("online"));
 
 /** A connection that has been opened; `words` are the states it told. */
-function opened() {
+function opened(roads = createRoads()) {
   const clock = createClock();
   const words = [];
   Socket.all.length = 0;
   const connection = new Connection({
-    roads: createRoads(),
+    roads,
     clock,
     onFrame: () => {},
     onStatus: ({ status }) => words.at(-1) !== status && words.push(status),
@@ -92,6 +92,40 @@ test("a final close stays closed, whatever happens, until the user asks", () => 
   connection.reopen();
   assert.equal(Socket.all.length, 2);
   assert.deepEqual(words.slice(3), ["offline", "connecting"]);
+});
+
+test("whose session has another key now is back by itself, and who is signed out stays out", () => {
+  const { clock, words } = readied();
+  Socket.last.end(4501);
+  clock.pass(1000);
+  assert.equal(Socket.all.length, 2);
+  assert.deepEqual(words.slice(3), ["connecting"]);
+  Socket.last.say(welcome);
+  Socket.last.end(4501);
+  clock.pass(3_600_000);
+  assert.equal(Socket.all.length, 2);
+  assert.equal(words.at(-1), "offline");
+});
+
+test("a stream is tried the moment after a socket failed: later the server might be back for both", () => {
+  const streams = [];
+  const openStream = () => {
+    const stream = new Socket();
+    streams.push(stream);
+    return stream;
+  };
+  const { clock } = opened(createRoads({ openStream }));
+  Socket.last.end(1006);
+  assert.deepEqual(clock.waits.slice(0, 1).map((wait) => wait >= 500), [true]);
+  clock.pass(1000);
+  Socket.last.end(1006);
+  clock.pass(0);
+  assert.equal(streams.length, 1);
+  streams[0].end(1006);
+  clock.pass(499);
+  assert.equal(Socket.all.length, 3, "both have failed: it is the server");
+  clock.pass(1500);
+  assert.deepEqual([Socket.all.length, streams.length], [4, 1]);
 });
 
 test("a server that says nothing for 60 s is dead, one that says something is not", () => {
@@ -177,6 +211,17 @@ test("what is seen is confirmed at most once a second, with the bytes of all fra
   const bytes = (frame) => Buffer.byteLength(JSON.stringify(frame), "utf8");
   assert.equal(seen.at(-1).bytes, bytes(welcome) + bytes(ready) + 40 * bytes(text));
   assert.deepEqual(seen.at(-1).heads, { thread_1_abc123: 7 });
+});
+
+test("a clock that is set back keeps nothing from being confirmed, and no server alive", () => {
+  const { clock } = readied();
+  clock.jump(-3_600_000);
+  Socket.last.say(pong);
+  clock.pass(1100);
+  assert.equal(Socket.last.of("seen").length, 2);
+  clock.jump(-3_600_000);
+  clock.pass(120_000);
+  assert.equal(Socket.all[0].readyState, 3);
 });
 
 test("text waits to be taken, but for no frame of another kind and only so much of it", () => {

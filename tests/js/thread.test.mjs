@@ -6,6 +6,7 @@ import {
   applyHead,
   applySnapshot,
   applyTextDelta,
+  heardNothing,
   newThread,
 } from "../../chat/static/chat/thread.js";
 import { activeRun, timeline } from "../../chat/static/chat/timeline.js";
@@ -217,6 +218,18 @@ test("a snapshot replaces what was known", () => {
   assert.equal(question.message.message_id, "msg_1_user1");
   assert.equal(answer.run.error.message, "No.");
   assert.equal(answer.run.calls[0].elapsed_ms, 3);
+});
+
+test("a snapshot from before what was heard since is late, and is dropped", () => {
+  const thread = after(...turn(ANSWER));
+  assert.equal(applySnapshot(thread, snapshot({ seq: 4 })), thread);
+  const named = applyHead(heardNothing(thread), 9);
+  assert.equal(applySnapshot(named, snapshot({ seq: 4 })), named);
+});
+
+test("a snapshot is taken from a server that has no later position", () => {
+  const thread = heardNothing(after(...turn(ANSWER)));
+  assert.equal(applySnapshot(thread, snapshot({ seq: 4 })).seq, 4);
 });
 
 test("a snapshot with an active run goes on with deltas", () => {

@@ -11,6 +11,7 @@ import pytest_asyncio
 from netra.client import ChatClient, Closed, Overtaken, Refused
 from tests.fakes.chat_server import ChatServer, Visit, chat_server
 from tests.netra.client_world import THREAD, WELCOME, ack, error, event, events, ready, snapshot
+from tests.servers import free_port
 
 pytestmark = pytest.mark.asyncio
 
@@ -84,6 +85,23 @@ async def test_leaving_says_good_bye_and_ends_what_waits(server: ChatServer) -> 
     assert client.state == "disconnected"
 
 
+async def test_leaving_that_is_cancelled_leaves_nothing_running(server: ChatServer) -> None:
+    before = asyncio.all_tasks()
+    client = await ChatClient(server.base_url, cookie=COOKIE).__aenter__()
+    visit = await welcomed(server)
+    await client.wait_for("ready")
+    waiting = asyncio.create_task(client.send("hello"))
+    leaving = asyncio.create_task(client.close())
+    await asyncio.sleep(0)
+    leaving.cancel()
+    await asyncio.wait({leaving, waiting})
+    await asyncio.wait_for(visit.over.wait(), 20)
+    async with asyncio.timeout(5):
+        while any("netra/client" in repr(task) for task in asyncio.all_tasks() - before):
+            await asyncio.sleep(0.01)
+    assert isinstance(waiting.exception(), Closed)
+
+
 async def test_a_server_that_is_silent_after_a_wake_is_left_for_a_new_socket(
     server: ChatServer,
 ) -> None:
@@ -95,6 +113,18 @@ async def test_a_server_that_is_silent_after_a_wake_is_left_for_a_new_socket(
         began = time.monotonic()
         await server.next_visit()
         assert time.monotonic() - began > 2.5
+
+
+async def test_why_nothing_connects_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    async with ChatClient(f"http://127.0.0.1:{free_port()}", cookie=COOKIE) as client:
+        for _attempt in range(3):
+            await client.wait_for("offline")
+            client.wake()
+            await asyncio.sleep(0.1)
+    [warning] = [one.getMessage() for one in caplog.records if one.levelname == "WARNING"]
+    assert client.state == "disconnected"
+    assert "127.0.0.1" in warning
+    assert "Connect call failed" in warning
 
 
 async def test_a_wake_ends_the_wait_for_the_next_attempt(server: ChatServer) -> None:

@@ -105,7 +105,10 @@ def test_an_old_snapshot_is_dropped_unless_the_server_has_no_later_position() ->
     one = thread()
     one.take_events(batch(event(1), event(2), event(3)))
     assert not one.take_snapshot(picture(2), asked_after=None)
+    # The server has named 3 over this connection: this one was long on its way.
+    assert not one.take_snapshot(picture(2), asked_after=3)
     assert one.seq == 3
+    one.connected()
     assert one.take_snapshot(picture(2), asked_after=3)
     assert [each.seq for each in one.events] == [1, 2]
 

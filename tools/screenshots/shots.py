@@ -7,6 +7,8 @@ from typing import Final
 
 from playwright.async_api import Page
 
+from tools.screenshots import connections
+
 PASSWORD: Final = "Picture-horse-7-battery"  # noqa: S105  of accounts that live for minutes
 Act = Callable[[Page], Awaitable[None]]
 
@@ -71,6 +73,14 @@ async def ask_for_approval(page: Page) -> None:
     await page.get_by_role("button", name="Approve", exact=True).wait_for()
 
 
+async def let_wait(page: Page) -> None:
+    """Several messages behind an answer that waits itself."""
+    await ask_for_approval(page)
+    for text in ("And in euros?", "Which day was the dearest?", "Thank you."):
+        await send(page, text)
+    await page.get_by_role("button", name="Send now", exact=True).nth(2).wait_for()
+
+
 async def fail(page: Page) -> None:
     """The model of this user is nowhere."""
     await send(page, "Are you there?")
@@ -103,7 +113,8 @@ async def open_help(page: Page) -> None:
 async def lose_network(page: Page) -> None:
     await page.context.set_offline(True)
     await page.get_by_role("status", name="Connection").filter(has_text="offline").wait_for()
-    await write("This is kept until there is a network again.")(page)
+    await send(page, "This is kept until there is a network again.")
+    await write("And this is not sent yet.")(page)
 
 
 async def send_weak_password(page: Page) -> None:
@@ -177,6 +188,10 @@ SHOTS: Final = (
     Shot(page="chat", state="approval", path="/chat/", act=ask_for_approval),
     Shot(page="chat", state="failed", path="/chat/", person=Person.UNLUCKY, act=fail),
     Shot(page="chat", state="limit", path="/chat/", person=Person.LIMITED, act=send_over_limit),
+    Shot(page="chat", state="streaming", path="/chat/", act=connections.stream),
+    Shot(page="chat", state="waiting", path="/chat/", act=let_wait),
+    Shot(page="chat", state="connecting", path="/chat/{answer}/", act=connections.connect),
+    Shot(page="chat", state="degraded", path="/chat/{answer}/", act=connections.degrade),
     Shot(page="chat", state="offline", path="/chat/{answer}/", act=lose_network),
     Shot(page="chat", state="too-long", path="/chat/", act=write("word " * 2_100)),
     Shot(page="chat", state="commands", path="/chat/", act=write("/")),

@@ -8,16 +8,29 @@ const PAGES_MAX = 20; // read again after a connection was lost: 1 000 threads
 const STATES = ["active", "archived", "deleted"];
 
 /**
- * @import {Row} from "./frames.js"
+ * @import {Row, Services} from "./frames.js"
+ * @import {Status} from "./socket.js"
  * @import {Store} from "./store.js"
  * @import {ListQuery, ThreadsApi} from "./threads_api.js"
+ *
+ * @typedef {Status & {services: Services | null}} Connection
  */
+
+/**
+ * Whether changes of the list are told from now on that were not told before: they are not
+ * replayed. They come by the bus.
+ * @param {Connection} before
+ * @param {Connection} now
+ */
+export function isToldAnew(before, now) {
+  return (isReady(now) && !isReady(before)) || (isTold(now) && !isTold(before));
+}
 
 export class Listing {
   #store;
   #api;
   /** @type {Map<string, Promise<void>>} */
-  #loading = new Map(); // part to the promise of its page
+  #loading = new Map(); // part, or "folders", to the promise of its page
   /** @type {Map<string, number>} */
   #rowsOf = new Map(); // part to the number of rows that were loaded
 
@@ -30,7 +43,8 @@ export class Listing {
   /** Loads everything again that was loaded: what happened meanwhile was not told. */
   async reload() {
     const parts = new Set(["pinned", "active", ...this.#rowsOf.keys()]);
-    await Promise.all([this.#loadFolders(), ...[...parts].map((part) => this.#begin(part))]);
+    const folders = this.#once("folders", () => this.#loadFolders());
+    await Promise.all([folders, ...[...parts].map((part) => this.#begin(part))]);
   }
 
   /**
@@ -109,6 +123,17 @@ export class Listing {
       if (!(error instanceof RequestFailed)) throw error;
     }
   }
+}
+
+// Whether the server answers.
+/** @type {(connection: Connection) => boolean} */
+function isReady({ status }) {
+  return status === "ready" || status === "degraded";
+}
+
+/** @type {(connection: Connection) => boolean} */
+function isTold(connection) {
+  return isReady(connection) && connection.services?.bus === true;
 }
 
 // Pinned threads stand above all others, so that all of them are wanted at once.

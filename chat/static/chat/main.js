@@ -8,6 +8,7 @@ import { writtenIn } from "./history.js";
 import { IndexedStore } from "./indexed_store.js";
 import { Limits } from "./limits.js";
 import { shownRows } from "./list.js";
+import { isToldAnew } from "./listing.js";
 import { Older } from "./older.js";
 import { newClientId } from "./outbox.js";
 import { OutboxStore } from "./outbox_store.js";
@@ -47,16 +48,19 @@ import { createWriting } from "./view/writing.js";
 const config = JSON.parse(byId("netra-config").textContent);
 const scheme = location.protocol === "https:" ? "wss:" : "ws:";
 const PROTOCOL = "netra.v1";
+// The list is read once there is a connection; one that takes longer is not waited for.
+const LIST_WAITS_MS = 300;
 
 /** @type {string | null} */
 let shown = null; // key of the thread on the screen
-let wasReady = false;
 let isForgetful = false; // unsent messages end with this page
 let isAllDue = true; // more than the text of an answer has changed since the last draw
 let wasRunning = false;
 
 const preferences = new Preferences({ storage: () => localStorage });
 const store = createStore();
+let { connection } = store.state; // as it was told last
+let endListWait = () => {};
 const drawing = createDrawing(
   () => {
     session.takeTexts();
@@ -255,8 +259,8 @@ function draw(state) {
   status.update(state.connection, state);
   queue.update(thread, state.connection);
   limitLine.update(limits.usage, thread);
-  const isReady = state.connection.status === "ready" && !config.is_looking;
-  if (isReady && !isRunning) limits.changed();
+  const mayAsk = state.connection.status === "ready" && !config.is_looking;
+  if (mayAsk && !isRunning) limits.changed();
   composer.update({ isRunning, model: thread.model });
   byId("typing").hidden = state.typing === null || state.typing.thread_id !== thread.thread_id;
   const title = nameOf(shownRows(state.list).find((row) => row.thread_id === state.current) ?? {});
@@ -267,12 +271,16 @@ function draw(state) {
   byId("tier").hidden = !state.entitlements;
 }
 
-// What happened to the list while there was no connection is not replayed.
+function readList() {
+  endListWait();
+  threads.load();
+}
+
 /** @param {State} state */
-function reloadWhenReady({ connection }) {
-  const isReady = connection.status === "ready" || connection.status === "degraded";
-  if (isReady && !wasReady) threads.load();
-  wasReady = isReady;
+function reloadWhenTold(state) {
+  const before = connection;
+  ({ connection } = state);
+  if (isToldAnew(before, connection)) readList();
 }
 
 // Text that grows may take its time; steps of a run are short, and whoever does something waits.
@@ -300,7 +308,7 @@ function announce(state) {
 
 store.subscribe(drawWhatChanged);
 store.subscribe(announceNews);
-store.subscribe(reloadWhenReady);
+store.subscribe(reloadWhenTold);
 closeMenusOutside();
 showExamples({
   ...{ root: byId("examples"), sampleButton: byId("add-sample") },
@@ -312,7 +320,7 @@ byId("new-thread").addEventListener("click", () => go(null));
 window.addEventListener("popstate", openPath);
 window.addEventListener("beforeunload", holdBack);
 openPath();
-threads.load();
+endListWait = clock.after(LIST_WAITS_MS, readList);
 if (matchMedia("(hover: hover)").matches) composer.focus();
 await session.start();
 // An unsent message of a new thread is found again.

@@ -12,7 +12,6 @@ const WORDS = {
   file_not_found: () => gettext("A file is not there any more. Add it again."),
   files_full: () => gettext("There are too many files in this message."),
   model_not_found: () => gettext("This model is not there any more. Choose another one."),
-  not_ready: () => gettext("The server is getting ready. Try again soon."),
   queue_full: () => gettext("Too many messages wait in this thread. Let some be answered first."),
   too_many: () => gettext("That was too much in a short time. Try again in a minute."),
   limit_reached: () => gettext("A limit of your plan is reached. What you wrote is kept."),

@@ -15,6 +15,7 @@ export class Roads {
   #storage;
   #blocked = 0;
   #isStream = false;
+  #isDoubtful = false;
 
   /**
    * @param {object} options
@@ -30,7 +31,16 @@ export class Roads {
     this.#storage = storage;
   }
 
+  /**
+   * Whether the other way is to be tried at once: a moment later the server might be back for both,
+   * and the stream be taken where nothing is blocked.
+   */
+  get isDoubtful() {
+    return this.#isDoubtful;
+  }
+
   open() {
+    this.#isDoubtful = false;
     const openStream = this.#openStream;
     this.#isStream = openStream !== null && this.#takesStream();
     return openStream !== null && this.#isStream ? openStream() : this.#openSocket();
@@ -48,7 +58,10 @@ export class Roads {
    */
   failed(code) {
     if (this.#isStream) this.#storage?.removeItem(KEY);
-    else if (code === LOST) this.#blocked += 1;
+    else if (code === LOST) {
+      this.#blocked += 1;
+      this.#isDoubtful = this.#openStream !== null && this.#blocked >= BLOCKED_AFTER;
+    }
   }
 
   #takesStream() {

@@ -20,6 +20,7 @@ const ANSWER_MAX_MS = 3_000; // how long a woken page waits for the answer to it
 const SEEN_EVERY_MS = 1_100;
 const RESTART_MAX_MS = 30_000; // a server that said it restarts is not called away so soon
 const DRAIN = 1012;
+const NOT_SIGNED_IN = 4501;
 const TOO_MANY_CONNECTIONS = 4529;
 // A server notices within 60 s that a network is gone; till then the lost connection has a place.
 const PLACE_LOST_MAX_MS = 75_000;
@@ -166,7 +167,8 @@ export class Connection {
   // Hidden tabs have slow timers: a frame that comes when one is overdue does its work.
   #confirmSoon() {
     if (!this.isReady) return;
-    const wait = this.#lastSeenAt + SEEN_EVERY_MS - this.#lastFrameAt;
+    // At most so long, or a clock that was set back would stop the server's writing.
+    const wait = Math.min(SEEN_EVERY_MS, this.#lastSeenAt + SEEN_EVERY_MS - this.#lastFrameAt);
     if (wait <= 0) this.#confirm();
     else this.#endSeen ??= this.#clock.after(wait, () => this.#confirm());
   }
@@ -188,10 +190,12 @@ export class Connection {
     if (this.#bytes === 0) this.#roads.failed(code);
     const final = finalOf(code, reason);
     if (this.isReady && final === null) this.#lostAt = this.#clock.now();
+    // A new password gives the browser another key; whoever is signed out is told so once more.
+    const mayComeBack = this.#isOwnPlace(code) || (this.isReady && code === NOT_SIGNED_IN);
     this.#socket = null;
     this.#phase = "closed";
     this.#services = {};
-    this.#final = this.#isOwnPlace(code) ? null : final;
+    this.#final = mayComeBack ? null : final;
     if (this.#final === null) this.#openLater(code);
     this.#tell();
   }
@@ -204,6 +208,10 @@ export class Connection {
 
   /** @param {number} code */
   #openLater(code) {
+    if (this.#roads.isDoubtful) {
+      this.#endRetry = this.#clock.after(0, () => this.open());
+      return;
+    }
     const [failures, drainMs] = [this.#failures, this.#drainMs];
     const delay = delayBefore({ code, failures, drainMs, random: Math.random });
     if (code === DRAIN) this.#restartsUntil = this.#clock.now() + delay + RESTART_MAX_MS;
@@ -242,7 +250,10 @@ export class Connection {
 
   #watchSilence() {
     const limit = this.isReady ? SILENCE_MAX_MS : SETUP_MAX_MS;
-    const left = this.#lastFrameAt + limit - this.#clock.now();
+    const now = this.#clock.now();
+    // For a clock that was set back the last frame would stay in the future.
+    this.#lastFrameAt = Math.min(this.#lastFrameAt, now);
+    const left = this.#lastFrameAt + limit - now;
     if (left <= 0) this.#abandon();
     else this.#endSilence = this.#clock.after(left, () => this.#watchSilence());
   }

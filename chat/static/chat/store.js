@@ -22,6 +22,7 @@ import {
   applyOutbox,
   applySnapshot,
   applyTextDelta,
+  heardNothing,
   newThread,
   wanting,
 } from "./thread.js";
@@ -177,7 +178,7 @@ const STEPS = {
     entitlements: frame.entitlements,
     limits: frame.limits,
     connection: { ...state.connection, services: frame.services },
-    threads: mapThreads(state.threads, (each) => ({ ...each, asked: false, behind: null })),
+    threads: mapThreads(state.threads, heardNothing),
     list: withRunning(state.list, frame.active_runs ?? []),
   }),
   state: (state, frame) => ({

@@ -24,6 +24,7 @@ import { readSnapshot } from "./snapshot.js";
  * @typedef {object} Thread
  * @property {string | null} thread_id
  * @property {number | null} seq
+ * @property {number} heard
  * @property {"resume" | "snapshot" | null} wants
  * @property {boolean} isStale
  * @property {boolean} asked
@@ -43,7 +44,8 @@ import { readSnapshot } from "./snapshot.js";
 
 /**
  * A thread nothing is known of yet; `thread_id` is null until the server has made it.
- * `seq` is the last event applied, null before the first snapshot.
+ * `seq` is the last event applied, null before the first snapshot; `heard` is the highest that the
+ * server has named over this connection.
  * `wants` is what the page should ask for: null, "resume" (after `seq`) or "snapshot"; while it
  * `isStale` only a snapshot will do.
  * `messages` are the questions of the branch that is shown, `runs` all runs that were heard of.
@@ -55,6 +57,7 @@ export function newThread(thread_id, seq = null) {
   return {
     thread_id,
     seq,
+    heard: 0,
     wants: null,
     isStale: false,
     asked: false,
@@ -81,7 +84,8 @@ export function newThread(thread_id, seq = null) {
  */
 export function applyEvents(thread, frame) {
   if (thread.seq === null) return thread;
-  let next = { ...thread, seq: thread.seq, asked: false };
+  const heard = Math.max(thread.heard, frame.events.at(-1)?.seq ?? 0);
+  let next = { ...thread, seq: thread.seq, heard, asked: false };
   for (const event of frame.events) {
     if (event.seq <= next.seq) continue;
     if (event.seq > next.seq + 1) return wanting(next, "resume");
@@ -107,14 +111,18 @@ export function applyTextDelta(thread, delta) {
 
 /**
  * The thread that a `snapshot` frame tells of; what waits in the outbox stays.
+ * One from before what was applied is late, but from a server that has never named that position.
  * @param {Thread} thread
  * @param {SnapshotFrame} frame
+ * @returns {Thread}
  */
 export function applySnapshot(thread, frame) {
+  if (frame.seq < Math.min(thread.seq ?? 0, thread.heard)) return thread;
   const { edits, again, notice } = thread;
   const next = {
     ...newThread(frame.thread_id),
     ...readSnapshot(thread, frame),
+    heard: frame.seq,
     more: frame.more ?? false,
     older: thread.older,
     model: frame.model ?? null,
@@ -142,12 +150,22 @@ export function applyChoice(thread, choice) {
  * @returns {Thread}
  */
 export function applyHead(thread, head) {
+  const next = { ...thread, heard: Math.max(thread.heard, head), asked: false };
   // Of a thread whose snapshot is still to come, even its beginning is missing.
   const at = thread.seq ?? -1;
-  if (head <= at) return { ...thread, asked: false, behind: null };
-  if (thread.behind !== at) return { ...thread, asked: false, behind: at };
+  if (head <= at) return { ...next, behind: null };
+  if (thread.behind !== at) return { ...next, behind: at };
   const wants = thread.seq === null ? "snapshot" : "resume";
-  return wanting({ ...thread, asked: false, behind: null }, wants);
+  return wanting({ ...next, behind: null }, wants);
+}
+
+/**
+ * The thread on a new connection, of which nothing was asked or heard so far.
+ * @param {Thread} thread
+ * @returns {Thread}
+ */
+export function heardNothing(thread) {
+  return { ...thread, heard: 0, asked: false, behind: null };
 }
 
 /**
