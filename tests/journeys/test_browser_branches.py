@@ -10,13 +10,12 @@ from playwright.async_api import Locator, expect
 from tests.journeys.browser import BROWSER_JOURNEY, NO_SERVER, Between, Tab, Visits
 from tests.journeys.conftest import Person
 from tests.journeys.test_browser_access import PHONE, violations
+from tests.journeys.test_browser_approvals import DEMONSTRATION, asked_for_approval
 from tests.journeys.test_browser_outbox import texts_of
 from tests.journeys.test_browser_threads import field
 
 pytestmark = BROWSER_JOURNEY
 
-# It waits for an approval in the end, and so stays active for as long as a journey needs.
-LASTING = "/demo"
 FIRST, SECOND, OTHER = "What is 6 * 7?", "What is 2 + 3?", "What is 6 * 8?"
 
 
@@ -129,9 +128,7 @@ async def test_a_message_that_waits_is_changed_where_it_stands(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:
     person = await newcomer("shannon")
-    tab = await visits.open(person.cookie(visits.servers))
-    await tab.chat()
-    await tab.ask(LASTING)
+    tab = await asked_for_approval(visits, person)
     await tab.ask(FIRST)
     await expect(tab.questions.nth(1)).to_contain_text("Waiting (next)")
     other = await visits.beside(tab)
@@ -148,17 +145,14 @@ async def test_a_message_that_waits_is_changed_where_it_stands(
     await tab.button("Stop").click()
     await expect(tab.answers.last).to_contain_text("48")
     await expect(place(tab.questions.nth(1))).to_be_hidden()
-    assert await texts_of(person) == [LASTING, OTHER]
+    assert await texts_of(person) == [DEMONSTRATION, OTHER]
 
 
 async def test_an_interrupting_message_overtakes_one_that_waits(
     visits: Visits, newcomer: Callable[[str], Awaitable[Person]]
 ) -> None:
     person = await newcomer("hamilton")
-    tab = await visits.open(person.cookie(visits.servers))
-    await tab.chat()
-    await tab.ask(LASTING)
-    await expect(tab.answers).to_have_count(1)
+    tab = await asked_for_approval(visits, person)
     await tab.ask(FIRST)
     await expect(tab.questions.nth(1)).to_contain_text("Waiting (next)")
     await mark(tab.questions.nth(1))
@@ -169,9 +163,9 @@ async def test_an_interrupting_message_overtakes_one_that_waits(
     await expect(tab.questions.nth(1)).to_contain_text(SECOND)
     await expect(tab.questions.nth(2)).to_contain_text(FIRST)
     await expect_marked(tab.questions.nth(2))
-    await expect_talk(tab, (LASTING, "Stopped"), (SECOND, "5"), (FIRST, "42"))
+    await expect_talk(tab, (DEMONSTRATION, "Stopped"), (SECOND, "5"), (FIRST, "42"))
     await tab.page.reload()
-    await expect_talk(tab, (LASTING, "Stopped"), (SECOND, "5"), (FIRST, "42"))
+    await expect_talk(tab, (DEMONSTRATION, "Stopped"), (SECOND, "5"), (FIRST, "42"))
 
 
 @pytest.mark.chaos

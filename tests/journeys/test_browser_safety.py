@@ -14,7 +14,7 @@ from tests.journeys.conftest import Person
 pytestmark = BROWSER_JOURNEY
 
 # A page that does not answer for so long is frozen; a busy machine is not ours.
-FREEZE_MS: Final = 5_000
+FREEZE_MS: Final = 20_000
 WINDOW: Final[Any] = {"width": 1000, "height": 700}
 
 # Draws one text as an answer that grows and ends; gives what is wrong with what came of it.

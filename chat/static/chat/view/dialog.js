@@ -24,27 +24,53 @@ export function openDialog({ title, body, shape = "", isBare = false, onClose = 
     title,
   );
   const opener = /** @type {HTMLElement | null} */ (document.activeElement);
+  let isOver = false;
   /** @type {HTMLDialogElement} */
   const node = element(
     "dialog",
     {
       class: `dialog ${shape}`,
       "aria-labelledby": titleId,
-      click: (event) => event.target === node && node.close(),
+      click: (event) => event.target === node && close(),
       keydown: (event) => event.key === "Escape" && event.stopPropagation(), // it stops a run
-      close: () => {
-        node.remove();
-        onClose();
-        // The browser gives the focus back itself, but to a text field without its caret.
-        if (document.activeElement === opener) opener?.blur();
-        if (opener?.isConnected && document.activeElement === document.body) opener.focus();
-      },
+      cancel: (event) => event.target === node && close(), // a field for files has one, too
+      close,
     },
     element("div", { class: "dialog__body" }, heading, ...body),
   );
   document.body.append(node);
   node.showModal();
-  return { node, close: () => node.close() };
+
+  // At once, not by the browser's event: a key that comes before it would be lost.
+  function close() {
+    if (isOver) return;
+    isOver = true;
+    node.close();
+    node.remove();
+    onClose();
+    // The browser gives the focus back itself, but to a text field without its caret.
+    if (document.activeElement === opener) opener?.blur();
+    if (opener?.isConnected && document.activeElement === document.body) opener.focus();
+  }
+
+  return { node, close };
+}
+
+/**
+ * Lets nothing in `node` be used while `work` goes on; the focus, which that takes away, comes back.
+ * @template Done
+ * @param {HTMLElement} node
+ * @param {() => Promise<Done>} work
+ */
+export async function whileInert(node, work) {
+  const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+  node.inert = true;
+  try {
+    return await work();
+  } finally {
+    node.inert = false;
+    if (node.contains(focused)) focused?.focus();
+  }
 }
 
 /**

@@ -4,7 +4,7 @@ import { gettext } from "../gettext.js";
 import { EXAMPLES } from "../prompts.js";
 import { RequestFailed } from "../threads_api.js";
 import { iconButton } from "./actions.js";
-import { askDanger, button, buttonRow, openDialog } from "./dialog.js";
+import { askDanger, button, buttonRow, openDialog, whileInert } from "./dialog.js";
 import { element, setText } from "./element.js";
 import { promptForm } from "./prompt_form.js";
 
@@ -82,16 +82,13 @@ export function openLibrary({ prompts, written, limit, onUse }) {
   /** @param {() => Promise<unknown>} work */
   async function tried(work) {
     tell("");
-    content.inert = true;
     try {
-      await work();
+      await whileInert(content, work);
       return true;
     } catch (error) {
       if (!(error instanceof RequestFailed)) throw error;
       tell(wordsOf(error));
       return false;
-    } finally {
-      content.inert = false;
     }
   }
 }

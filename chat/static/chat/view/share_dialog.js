@@ -3,7 +3,7 @@
 import { gettext, ngettext } from "../gettext.js";
 import { RequestFailed } from "../threads_api.js";
 import { outcomeOf } from "./copying.js";
-import { button, buttonRow, openDialog } from "./dialog.js";
+import { button, buttonRow, openDialog, whileInert } from "./dialog.js";
 import { element, setText } from "./element.js";
 import { timeWords } from "./words.js";
 
@@ -27,14 +27,11 @@ export function openShare({ row: { thread_id }, api }) {
    */
   async function tried(work, then) {
     setText(said, "");
-    state.inert = true;
     try {
-      then(await work());
+      then(await whileInert(state, work));
     } catch (error) {
       if (!(error instanceof RequestFailed)) throw error;
       setText(said, error.message);
-    } finally {
-      state.inert = false;
     }
   }
 
