@@ -24,7 +24,9 @@ if settings.NETRA_ENV is not Environment.TEST:
     raise pytest.UsageError("the plugin netra.testing is not loaded: run `python -m pytest`")
 
 # A machine that does much else is slow at times; that is no failure.
-hypothesis.settings.register_profile("netra", deadline=None)
+hypothesis.settings.register_profile(
+    "netra", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("netra")
 
 END_OTHER_SESSIONS = (

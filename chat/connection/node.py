@@ -129,6 +129,8 @@ class Node:
             elif self._drained_by_order and not wanted:
                 logger.info("taking connections again, as an operator has asked")
                 self._drained_by_order = self.draining = False
+            if self.draining:
+                open_streams.end_all()  # those that came since
             await asyncio.sleep(BEAT_EVERY_S)
 
     async def _renew(self) -> None:

@@ -26,6 +26,7 @@ from netra.client.pending import (
     PendingSend,
     PendingStop,
     PendingSwitch,
+    check,
 )
 from netra.client.thread import Thread
 
@@ -33,7 +34,6 @@ logger = logging.getLogger(__name__)
 
 EVENTS_KEPT: Final = 10_000
 SENDS_KEPT: Final = 1000
-FRAME_BYTES_MAX: Final = 64 * 1024
 
 
 class ChatClient:
@@ -162,7 +162,7 @@ class ChatClient:
             files=tuple(files),
             model=model,
         )
-        _check(send)
+        check(send)
         await self._put(send)
         return await self.answer_to(send.client_id)
 
@@ -192,7 +192,6 @@ class ChatClient:
         Raises Refused, OutboxFull, Closed.
         """
         edit = PendingEdit(client_id=new_client_id(), message_id=message_id, text=text, model=model)
-        _check(edit)
         return await self._ask(edit)
 
     async def regenerate(self, run_id: str, *, model: str | None = None) -> Ack:
@@ -234,6 +233,7 @@ class ChatClient:
         return await self._ask(pending)
 
     async def _ask(self, pending: Pending) -> Ack:
+        check(pending)
         self._require_open()
         self._outbox.add(pending)
         self._line.turn.set()
@@ -364,13 +364,3 @@ class ChatClient:
 def new_client_id() -> str:
     """An id that no other frame of this user has."""
     return secrets.token_hex(12)
-
-
-def _check(pending: PendingSend | PendingEdit) -> None:
-    """Refuse what no server could take; a frame that is much too large would cost the socket."""
-    try:
-        size = len(pending.frame().encode())
-    except UnicodeEncodeError:
-        raise Refused("text_invalid", "A message cannot hold half a character.") from None
-    if size > FRAME_BYTES_MAX:
-        raise Refused("frame_too_large", f"A frame may have {FRAME_BYTES_MAX} bytes.")

@@ -1,8 +1,14 @@
 """What waits for a final answer: the frames of a client that have a `client_id`."""
 
 import json
+import re
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
+
+from netra.client.errors import Refused
+
+CLIENT_ID: Final = re.compile(r"[A-Za-z0-9._:-]{1,64}")
+FRAME_BYTES_MAX: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +87,7 @@ class PendingDecision:
         }
         if self.args is not None:
             fields["args"] = self.args
-        return json.dumps(fields, ensure_ascii=False)
+        return json.dumps(fields, ensure_ascii=False, allow_nan=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,3 +155,20 @@ Pending = (
     | PendingAdvance
     | PendingDecision
 )
+
+
+def check(pending: Pending) -> None:
+    """Refuse what no server could take, or answer by its `client_id`: one would wait for ever."""
+    if CLIENT_ID.fullmatch(pending.client_id) is None:
+        raise Refused(
+            "invalid_frame", "A client_id has 1 to 64 of the characters A-Z a-z 0-9 . _ : -"
+        )
+    try:
+        size = len(pending.frame().encode())
+    except UnicodeEncodeError:
+        raise Refused("text_invalid", "A message cannot hold half a character.") from None
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Refused("invalid_frame", f"This is not JSON: {error}.") from None
+    # One that is much too large would cost the socket.
+    if size > FRAME_BYTES_MAX:
+        raise Refused("frame_too_large", f"A frame may have {FRAME_BYTES_MAX} bytes.")

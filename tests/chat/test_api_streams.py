@@ -20,7 +20,7 @@ from chat.api.streams import FrameForm, Position, ThreadStream
 from chat.connection import open_streams
 from chat.consumers import NODE
 from chat.database import in_database
-from chat.delivery import log, trace
+from chat.delivery import hub, log, trace
 from chat.models import DeliveryStep, Thread
 from chat.protocol.events import AgentCompleted, NewEvent, RunQueued
 from chat.services import Posted
@@ -153,14 +153,20 @@ async def test_the_way_of_a_message_to_a_reader_is_traced(
 async def test_an_operators_drain_sends_readers_elsewhere_too(payer: User) -> None:
     posted = await in_database(asked, payer)
     async with web_process():
+        NODE.begin(hub.current())
         reader = Reader(stream_of(payer, posted, after=0))
         await reader.next()
         try:
             await NODE.drain(within_s=0)
+            assert (await reader.next())["code"] == "drain"
+            # Nor does who comes later hold the process up.
+            late = Reader(stream_of(payer, posted, after=0))
+            assert await late.until_end() == "drain"
         finally:
             NODE.draining = False
-        assert (await reader.next())["code"] == "drain"
         await reader.leave()
+        await late.leave()
+        assert not open_streams.OPEN
 
 
 async def test_who_has_many_streams_open_is_told_to_close_one(payer: User) -> None:

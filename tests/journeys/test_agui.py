@@ -13,13 +13,15 @@ from django.utils import timezone
 
 from accounts import own_tokens
 from accounts.models import ApiToken
+from billing.models import UsageCounter
 from billing.services import override_feature
 from chat.database import in_database
 from chat.models import Message, Run, Thread
+from netra.client import ChatClient
 from tests.chat.api_people import pays, token_of
 from tests.fakes.agui_client import AguiClient, agui_client
 from tests.journeys.conftest import Person
-from tests.servers import Servers
+from tests.servers import Servers, wait_until
 
 pytestmark = [pytest.mark.django_db, pytest.mark.asyncio]
 
@@ -55,12 +57,15 @@ def run_of(event: dict[str, Any]) -> str:
     return run_id
 
 
-async def asked(door: dict[str, Any], method: str, path: str) -> dict[str, Any]:
+async def asked(
+    door: dict[str, Any], method: str, path: str, body: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """An answer of the API beside AG-UI."""
     request = urllib.request.Request(
         door["url"].replace("/agui/run", path),
         method=method,
-        headers={"Authorization": f"Bearer {door['token']}"},
+        data=None if body is None else json.dumps(body).encode(),
+        headers={"Authorization": f"Bearer {door['token']}", "Content-Type": "application/json"},
     )
 
     def read() -> dict[str, Any]:
@@ -179,6 +184,30 @@ async def test_what_is_refused_is_refused_as_elsewhere(
     for name, (place, status) in wrong.items():
         done = await client.run(name, **{"messages": [said("hello")], **place})
         assert (done["error"]["status"], done["events"]) == (status, []), name
+
+
+async def test_messages_are_one_count_whichever_way_they_come(
+    client: AguiClient, door: dict[str, Any], shared: Servers, visitor: Person
+) -> None:
+    async with ChatClient(shared.base_url, token=door["token"]) as socket:
+        await socket.send("What is 1 + 1?", client_id="by-socket")
+    call = {"client_id": "by-call", "text": "What is 1 + 2?"}
+    told = [await asked(door, "POST", "/messages", call) for _ in range(2)]
+    assert [one["duplicate"] for one in told] == [False, True]
+    place = {**door, "threadId": str(uuid4()), "messages": [said("What is 1 + 3?")]}
+    for done in (await client.run("a", **place), await client.run("b", **place)):
+        assert (done["error"], kinds(done)[-1]) == (None, "RUN_FINISHED")
+
+    runs = Run.objects.filter(user=visitor.user)
+    await in_database(lambda: wait_until(lambda: not runs.filter(ended_at=None).exists()))
+    counted = UsageCounter.objects.filter(user=visitor.user)
+
+    def count(feature: str) -> int:
+        # A minute, or a month, may end in the middle.
+        return sum(counted.filter(feature=feature).values_list("used", flat=True))
+
+    counts = {name: await in_database(count, name) for name in ("messages_minute", "runs_month")}
+    assert counts == {"messages_minute": 3, "runs_month": 3}
 
 
 async def test_a_token_that_is_revoked_ends_the_stream_with_an_error(

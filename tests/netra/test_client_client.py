@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import pytest_asyncio
@@ -159,6 +160,19 @@ async def test_what_no_server_could_take_is_refused_here(
     async with ChatClient(server.base_url, cookie=COOKIE) as client:
         with pytest.raises(Refused, match=code):
             await client.send(text)
+        assert client.pending == ()
+
+
+async def test_what_no_server_could_answer_is_refused_here(server: ChatServer) -> None:
+    endless: list[Any] = []
+    endless.append(endless)
+    async with ChatClient(server.base_url, cookie=COOKIE) as client, asyncio.timeout(10):
+        for client_id in ("two words", "x" * 65, "é", "new\nline"):
+            with pytest.raises(Refused, match="client_id"):
+                await client.send("hello", client_id=client_id)
+        for value in (float("nan"), object(), endless, "\ud800", "x" * 70_000):
+            with pytest.raises(Refused):
+                await client.approve("run_1_x", "call_1", args={"a": value})
         assert client.pending == ()
 
 
