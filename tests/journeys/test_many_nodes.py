@@ -20,6 +20,7 @@ from pytest_django import DjangoDbBlocker
 
 from accounts.models import SessionRecord
 from chat.database import in_database
+from chat.models import Run
 from netra.client import ChatClient, ChatConnection, Closed
 from tests.chat.api_people import pays, token_of
 from tests.conftest import environment_of_servers
@@ -108,7 +109,8 @@ async def test_uploads_and_event_streams_pass_the_proxy_as_they_come(
                     continue
             assert json.loads(line.partition(b":")[2])["run_id"] == ack.run_id
             # Text came while the answer was under way: nothing has collected it.
-            assert client.thread(ack.thread_id).active_run_id == ack.run_id
+            under_way = Run.objects.filter(public_id=ack.run_id, ended_at=None)
+            assert await in_database(under_way.exists)
 
 
 async def sent_away(connection: ChatConnection) -> tuple[int, int]:
