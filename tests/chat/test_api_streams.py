@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+import pytest_asyncio
 from django.db import transaction
 
 from accounts import own_tokens, tokens
@@ -86,10 +87,16 @@ def _parsed(part: str) -> dict[str, Any]:
 
 
 def stream_of(
-    user: User, posted: Posted, *, after: int | None, key: str = "", until_run: str | None = None
+    user: User, posted: Posted, *, after: int | None, key: str, until_run: str | None = None
 ) -> ThreadStream:
     position = Position(thread=posted.thread, thread_id=posted.thread_id, after_seq=after)
     return ThreadStream(Caller(user=user, key=key), position, FrameForm(until_run=until_run))
+
+
+@pytest_asyncio.fixture
+async def key(payer: User) -> str:
+    """What a stream of theirs is let in by, for as long as it lasts."""
+    return tokens.key_in(f"Bearer {(await in_database(made, payer))[1]}")
 
 
 async def test_a_reader_gets_what_was_and_what_comes_each_once(payer: User) -> None:
@@ -112,10 +119,12 @@ async def test_a_reader_gets_what_was_and_what_comes_each_once(payer: User) -> N
         await until(lambda: not open_streams.OPEN)
 
 
-async def test_a_reader_without_a_position_gets_the_thread_as_it_stands(payer: User) -> None:
+async def test_a_reader_without_a_position_gets_the_thread_as_it_stands(
+    payer: User, key: str
+) -> None:
     posted = await in_database(asked, payer)
     async with web_process():
-        reader = Reader(stream_of(payer, posted, after=None))
+        reader = Reader(stream_of(payer, posted, after=None, key=key))
         snapshot = await reader.next()
         assert (snapshot["event"], snapshot["id"]) == ("snapshot", "1")
         assert [one["text"] for one in snapshot["messages"]] == ["hello"]
@@ -125,12 +134,10 @@ async def test_a_reader_without_a_position_gets_the_thread_as_it_stands(payer: U
 
 
 async def test_the_way_of_a_message_to_a_reader_is_traced(
-    payer: User, monkeypatch: pytest.MonkeyPatch
+    payer: User, key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(trace, "WRITE_EVERY_S", 0.1)
     posted = await in_database(asked, payer)
-    _token, text = await in_database(made, payer)
-    key = tokens.key_in(f"Bearer {text}")
 
     def steps(seq: int) -> set[str]:
         found = DeliveryStep.objects.filter(thread_id=posted.thread_id, seq=seq)
@@ -150,17 +157,17 @@ async def test_the_way_of_a_message_to_a_reader_is_traced(
         await reader.leave()
 
 
-async def test_an_operators_drain_sends_readers_elsewhere_too(payer: User) -> None:
+async def test_an_operators_drain_sends_readers_elsewhere_too(payer: User, key: str) -> None:
     posted = await in_database(asked, payer)
     async with web_process():
         NODE.begin(hub.current())
-        reader = Reader(stream_of(payer, posted, after=0))
+        reader = Reader(stream_of(payer, posted, after=0, key=key))
         await reader.next()
         try:
             await NODE.drain(within_s=0)
             assert (await reader.next())["code"] == "drain"
             # Nor does who comes later hold the process up.
-            late = Reader(stream_of(payer, posted, after=0))
+            late = Reader(stream_of(payer, posted, after=0, key=key))
             assert await late.until_end() == "drain"
         finally:
             NODE.draining = False
@@ -169,26 +176,27 @@ async def test_an_operators_drain_sends_readers_elsewhere_too(payer: User) -> No
         assert not open_streams.OPEN
 
 
-async def test_who_has_many_streams_open_is_told_to_close_one(payer: User) -> None:
+async def test_who_has_many_streams_open_is_told_to_close_one(payer: User, key: str) -> None:
     posted = await in_database(asked, payer)
     async with web_process():
         readers = [
-            Reader(stream_of(payer, posted, after=0)) for _ in range(streams.STREAMS_PER_USER_MAX)
+            Reader(stream_of(payer, posted, after=0, key=key))
+            for _ in range(streams.STREAMS_PER_USER_MAX)
         ]
         for reader in readers:
             await reader.next()
         with pytest.raises(Problem, match="too_many_streams"):
-            streams.answer(stream_of(payer, posted, after=0))
+            streams.answer(stream_of(payer, posted, after=0, key=key))
         for reader in readers:
             await reader.leave()
-        assert streams.answer(stream_of(payer, posted, after=0)).status_code == 200
+        assert streams.answer(stream_of(payer, posted, after=0, key=key)).status_code == 200
 
 
-async def test_a_stream_that_answers_ends_with_its_run_and_no_other(payer: User) -> None:
+async def test_a_stream_that_answers_ends_with_its_run_and_no_other(payer: User, key: str) -> None:
     posted = await in_database(asked, payer)
     ended = AgentCompleted(status="completed", message_id=None, usage={})
     async with web_process():
-        reader = Reader(stream_of(payer, posted, after=0, until_run=posted.run_id))
+        reader = Reader(stream_of(payer, posted, after=0, key=key, until_run=posted.run_id))
         await in_database(happens, posted, ended, run_id=RunID.new())
         await in_database(happens, posted, ended, run_id=posted.run_id)
         assert await reader.seqs(3) == [1, 2, 3]
