@@ -45,7 +45,7 @@ async def walk(steps: int, ctx: Context) -> str:
     """Walk, and tell each step."""
     for step in range(1, steps + 1):
         await ctx.report_progress(step, steps, f"step {step}")
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)  # a step that comes with the end is not told
     return "there"
 
 
