@@ -28,6 +28,7 @@ from chat.delivery.bell import (
     UserFrame,
 )
 from chat.delivery.bus import Bus
+from chat.delivery.layer import end
 from chat.delivery.topics import Listener, Topic
 from chat.protocol.frames import Services
 from netra import traces
@@ -40,7 +41,6 @@ PULSE_EVERY_S: Final = 0.5
 PULSE_AWAY_EVERY_S: Final = 0.2
 SWEEP_EVERY_S: Final = 5.0
 HEAL_EVERY_S: Final = 0.2
-CANCEL_AGAIN_S: Final = 0.2
 RESTART_AFTER_S: Final = 1.0
 # A frozen database must show, and must not hold up the beat of the bus.
 DATABASE_WITHIN_S: Final = 1.0
@@ -127,12 +127,7 @@ class Hub:
 
     async def stop(self) -> None:
         tasks = [*self._tasks, *([self._started] if self._started else [])]
-        running = set(tasks)
-        while running:
-            for task in running:
-                task.cancel()
-            # Again and again: on Python 3.11 wait_for, deep in redis-py, can swallow one.
-            _done, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
+        await end(tasks)
         await asyncio.gather(*tasks, return_exceptions=True)
         self._started = None
 

@@ -1,7 +1,7 @@
 """The channel layer, with a receiver that is back as soon as its bus is."""
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from itertools import chain
 from math import inf
@@ -23,6 +23,7 @@ from redis.exceptions import ConnectionError as RedisConnectionError
 logger = structlog.get_logger(__name__)
 
 AGAIN_AFTER_S: Final = 0.1
+CANCEL_AGAIN_S: Final = 0.1
 CONNECTS_WITHIN_S: Final = 2.0
 # Arguments and no keys: a channel is not a key, and lives on no shard of a cluster.
 _PUBLISH_ALL: Final = "for n = 1, #ARGV, 2 do redis.call('PUBLISH', ARGV[n], ARGV[n + 1]) end"
@@ -37,6 +38,15 @@ def _whole() -> Iterator[None]:
     # Of uvloop where it is closed already, of redis where it was taken from under the other.
     except (RuntimeError, AttributeError) as error:
         raise RedisConnectionError(f"the connection is torn: {error}") from error
+
+
+async def end(tasks: Iterable[asyncio.Task[Any]]) -> None:
+    """Cancel tasks until they have ended: wait_for, deep in redis-py, can swallow one on 3.11."""
+    running = set(tasks)
+    while running:
+        for task in running:
+            task.cancel()
+        _done, running = await asyncio.wait(running, timeout=CANCEL_AGAIN_S)
 
 
 class PromptShard(RedisSingleShardConnection):  # type: ignore[misc]  # channels_redis has no types
@@ -88,12 +98,18 @@ class PromptShard(RedisSingleShardConnection):  # type: ignore[misc]  # channels
 
     async def renew(self) -> None:
         """Give the line up for a new one, which joins all that was joined."""
+        await self._stop_receiver()
+        self._ensure_receiver()
+
+    async def flush(self) -> None:
+        """Close the connections; what comes later opens others."""
+        await self._stop_receiver()
+        await super().flush()
+
+    async def _stop_receiver(self) -> None:
         receiver: asyncio.Task[None] | None = self._receive_task  # type: ignore[has-type]  # no types
         self._receive_task = None
-        if receiver is not None:
-            receiver.cancel()
-            await asyncio.wait([receiver])
-        self._ensure_receiver()
+        await end([] if receiver is None else [receiver])
 
     async def _say(self, *command: str) -> None:
         line = self._line
