@@ -184,6 +184,7 @@ async def test_cancelling_a_run_closes_the_providers_connection_and_keeps_the_te
     with pytest.raises(asyncio.CancelledError):
         await task
 
-    assert time.monotonic() - stopped_at < 0.5
-    assert await asyncio.to_thread(fake.client_left.wait, 1)
+    # It would go on for almost four seconds.
+    assert time.monotonic() - stopped_at < 2.5
+    assert await asyncio.to_thread(fake.client_left.wait, 10)
     assert world.text in "word " * 400

@@ -149,13 +149,13 @@ async def test_a_database_that_refuses_costs_the_steps_and_nothing_else() -> Non
 @pytest.mark.asyncio
 async def test_noting_a_step_takes_microseconds() -> None:
     recorder = trace.Recorder(asyncio.get_running_loop())
-    began = time.perf_counter()
+    began = time.thread_time()
     for seq in range(1_000):
         recorder.note("sent", THREAD, (seq,), HERE)
         recorder.expect(THREAD, (seq,), HERE)
         recorder.confirmed(THREAD, seq, HERE)
-    # A tenth of a millisecond each is fifty times what it takes, for a machine that is busy.
-    assert time.perf_counter() - began < 0.1
+    # A tenth of a millisecond each is fifty times what it takes, for a machine that is slow.
+    assert time.thread_time() - began < 0.1
 
 
 @pytest.mark.django_db
