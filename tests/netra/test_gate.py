@@ -12,7 +12,7 @@ pytestmark = pytest.mark.asyncio
 async def test_an_open_gate_holds_nobody() -> None:
     gate = Gate()
     assert gate.is_set()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await gate.wait()
 
 
@@ -26,7 +26,7 @@ async def test_all_who_wait_go_on_though_one_gave_up_and_it_shut_again_at_once()
     assert [one.done() for one in waiting] == [True, False, False]
     gate.set()
     gate.clear()
-    async with asyncio.timeout(1):
+    async with asyncio.timeout(10):
         await asyncio.gather(*waiting[1:])
     late = asyncio.create_task(gate.wait())
     await asyncio.sleep(0)
