@@ -149,7 +149,7 @@ def test_counters_go_on_at_the_replica(watched: Watched, settings: Settings) -> 
     assert limits.take("login", "somebody") is None
     # Replicas follow at once, but nobody else waits for them.
     with client_of(watched.shard) as client:
-        assert client.wait(1, 20_000) == 1
+        wait_until(lambda: client.wait(1, 500) == 1)
     watched.kill_primary()
     wait_until(lambda: limits.count("login", "somebody else") is not None)
     assert limits.take("login", "somebody") is None
