@@ -32,8 +32,11 @@ async def test_connections_are_handed_on_under_load_and_given_back_after_it() ->
     found = await asyncio.gather(*(in_database(backend) for _ in range(calls)))
     # One that a thread gave back is in the pool, with those that it keeps ready.
     assert len(set(found)) <= connection.settings_dict["OPTIONS"]["pool"]["max_size"]
-    # The threads may still keep theirs for a next call, and the test itself has one.
-    assert await in_database(lent) <= settings.NETRA_DB_THREADS + 1
+    # The threads may still keep theirs for a next call, and the test itself has one; one that the
+    # pool is still opening counts, too.
+    async with asyncio.timeout(10):
+        while await in_database(lent) > settings.NETRA_DB_THREADS + 1:
+            await asyncio.sleep(0.05)
 
 
 async def test_a_connection_that_died_is_not_handed_on() -> None:
